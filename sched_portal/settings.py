@@ -1,0 +1,168 @@
+"""Django's settings: the same ones for `make run`, the tests and production; what differs comes from the environment."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from sched_portal.environment import integer, number, secret, text, words
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(text("SCHED_VAR", str(BASE_DIR / "var"))).resolve()
+
+DEBUG = text("SCHED_DEBUG", "0") == "1"
+SECRET_KEY = secret("SECRET_KEY", VAR_DIR / "secret-key")
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+PORTAL_HOST = text("PORTAL_HOST", "127.0.0.1")
+PORTAL_PORT = integer("PORTAL_PORT", 8000)
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "store",
+    "events",
+    "providers",
+    "claims",
+    "agents",
+    "conductor",
+    "api",
+    "dashboard",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "sched_portal.urls"
+ASGI_APPLICATION = "sched_portal.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Relational data: users, groups, sessions, admin log, API tokens.
+DATABASES: dict[str, Any] = {
+    "default": dj_database_url.parse(
+        text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"), conn_max_age=60, conn_health_checks=True
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if text("BEHIND_PROXY", "0") == "1" else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = text("HTTPS_ONLY", "0") == "1"
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if SESSION_COOKIE_SECURE else 0
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = integer("MAX_BODY_BYTES", 2_621_440)
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True  # so that a test run and a first start need no collectstatic before them
+WHITENOISE_MAX_AGE = 3600
+
+# Cassandra. Nothing is started when CASSANDRA_HOSTS is set; else the launcher's local node is used.
+CASSANDRA: dict[str, Any] = {
+    "hosts": words("CASSANDRA_HOSTS") or [text("CLUSTER_ADDRESS", "127.0.1.1")],
+    "port": integer("CASSANDRA_PORT", 9042),
+    "local_datacenter": text("CASSANDRA_LOCAL_DC", "dc1"),
+    "keyspace": text("CASSANDRA_KEYSPACE", "sched"),
+    "replication": words("CASSANDRA_REPLICATION", "dc1:1"),
+    "user": text("CASSANDRA_USER"),
+    "password": text("CASSANDRA_PASSWORD"),
+    "tls_ca": text("CASSANDRA_TLS_CA"),
+    "tls_certificate": text("CASSANDRA_TLS_CERT"),
+    "tls_key": text("CASSANDRA_TLS_KEY"),
+    "tls_version": ssl.TLSVersion.TLSv1_2,
+    "request_timeout": number("CASSANDRA_REQUEST_TIMEOUT", 6.0),
+    "connect_timeout": number("CASSANDRA_CONNECT_TIMEOUT", 5.0),
+}
+
+# The scheduler and the conductor. Seconds unless said otherwise.
+SCHEDULE_DEADLINE = number("SCHEDULE_DEADLINE", 20.0)
+SCHEDULE_ALTERNATES = integer("SCHEDULE_ALTERNATES", 5)
+SCHEDULE_SUBSET = integer("SCHEDULE_SUBSET", 5)
+SCHEDULE_SAMPLE_HOSTS = integer("SCHEDULE_SAMPLE_HOSTS", 32)
+SCHEDULE_FILTERS = words("SCHEDULE_FILTERS", "alive,state,capacity,properties,traits,aggregates")
+SCHEDULE_WEIGHERS = words("SCHEDULE_WEIGHERS", "free_amount=1.0")
+SCHEDULE_MAX_PLANS = integer("SCHEDULE_MAX_PLANS", 4)
+CLAIM_DEADLINE = number("CLAIM_DEADLINE", 600.0)
+HEARTBEAT_TTL = integer("HEARTBEAT_TTL", 30)
+HEARTBEAT_INTERVAL = integer("HEARTBEAT_INTERVAL", 10)
+EVENTS_TTL = integer("EVENTS_TTL", 7 * 86400)
+EVENTS_LAG = number("EVENTS_LAG", 0.25)
+REQUESTS_TTL = integer("REQUESTS_TTL", 30 * 86400)
+CONDUCTOR_INTERVAL = number("CONDUCTOR_INTERVAL", 2.0)
+REQUEST_LEASE = number("REQUEST_LEASE", 30.0)
+DASHBOARD_INTERVAL = number("DASHBOARD_INTERVAL", 0.25)
+SIMULATED_HOSTS = integer("SIMULATED_HOSTS", 100)
+
+CHANNEL_LAYERS: dict[str, Any] = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Sched Portal",
+    "DESCRIPTION": "A cloud scheduler that keeps no scheduler state.",
+    "VERSION": "1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": text("LOG_LEVEL", "WARNING")},
+    "loggers": {"sched_portal": {"level": text("LOG_LEVEL", "INFO")}},
+}

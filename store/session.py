@@ -1,0 +1,199 @@
+"""One lazily connected Cassandra session per process, its execution profiles, and prepared statements.
+
+The session is made at the first query and after a fork (driver connections must not cross one), never at import.
+"""
+
+import atexit
+import functools
+import logging
+import os
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from cassandra import ConsistencyLevel, InvalidRequest, OperationTimedOut, ReadTimeout, Unavailable, WriteTimeout
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import (
+    ConstantReconnectionPolicy,
+    DCAwareRoundRobinPolicy,
+    FallthroughRetryPolicy,
+    TokenAwarePolicy,
+)
+from cassandra.query import PreparedStatement, dict_factory
+from django.conf import settings
+
+from store.failures import SchemaMissing, StoreUnavailable
+
+log = logging.getLogger("sched_portal.store")
+T = TypeVar("T")
+
+READ = "read"  # LOCAL_ONE: candidates and pages; may lag, the transaction decides
+QUORUM = "quorum"  # LOCAL_QUORUM: what must see the last committed transaction
+PROTOCOL_VERSION = 4
+
+_lock = threading.RLock()
+_sessions: dict[int, Session] = {}
+
+
+def lwt_profile(datacenter: str) -> str:
+    """The profile for transactions on rows at home in `datacenter`: LOCAL_SERIAL + LOCAL_QUORUM on its coordinators."""
+    return f"lwt:{datacenter}"
+
+
+def keyspace(datacenter: str | None = None) -> str:
+    """The data centre's keyspace, or without one the small global keyspace (cells, classes, lookups)."""
+    name: str = settings.CASSANDRA["keyspace"]
+    if datacenter is None:
+        return name
+    return f"{name}_" + "".join(c if c.isalnum() else "_" for c in datacenter.lower())
+
+
+def replication() -> dict[str, int]:
+    """Data centre -> number of replicas, from the setting `dc1:3,dc2:3`."""
+    pairs = (word.partition(":") for word in settings.CASSANDRA["replication"])
+    return {name: int(count or 1) for name, _, count in pairs}
+
+
+def datacenters() -> list[str]:
+    return sorted(replication())
+
+
+def _profile(datacenter: str, consistency: int) -> ExecutionProfile:
+    # FallthroughRetryPolicy: the driver retries on its own for lost connections even under NeverRetryPolicy, and a
+    # transaction that ran twice is a claim made twice. No speculative execution for the same reason.
+    # shuffle_replicas off: claims on one host queue at one coordinator instead of duelling through three.
+    return ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(datacenter), shuffle_replicas=False),
+        retry_policy=FallthroughRetryPolicy(),
+        consistency_level=consistency,
+        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        request_timeout=settings.CASSANDRA["request_timeout"],
+        row_factory=dict_factory,
+    )
+
+
+def _ssl_context() -> ssl.SSLContext | None:
+    config = settings.CASSANDRA
+    if not config["tls_ca"]:
+        return None
+    context = ssl.create_default_context(cafile=config["tls_ca"])
+    context.minimum_version = config["tls_version"]
+    if config["tls_certificate"]:
+        context.load_cert_chain(config["tls_certificate"], config["tls_key"] or None)
+    return context
+
+
+def cluster() -> Cluster:
+    """A new, unconnected driver cluster from the settings; most callers want `session()`."""
+    config = settings.CASSANDRA
+    local = config["local_datacenter"]
+    profiles: dict[Any, ExecutionProfile] = {
+        EXEC_PROFILE_DEFAULT: _profile(local, ConsistencyLevel.LOCAL_QUORUM),
+        QUORUM: _profile(local, ConsistencyLevel.LOCAL_QUORUM),
+        READ: _profile(local, ConsistencyLevel.LOCAL_ONE),
+    }
+    for name in {local, *datacenters()}:
+        profiles[lwt_profile(name)] = _profile(name, ConsistencyLevel.LOCAL_QUORUM)
+    return Cluster(
+        contact_points=config["hosts"],
+        port=config["port"],
+        protocol_version=PROTOCOL_VERSION,  # named: negotiation costs a round trip and may settle on an old one
+        execution_profiles=profiles,
+        # The default backs off to ten minutes, and a paused node is noticed only after a minute.
+        reconnection_policy=ConstantReconnectionPolicy(2.0, max_attempts=None),
+        idle_heartbeat_interval=5,
+        idle_heartbeat_timeout=5,
+        connect_timeout=config["connect_timeout"],
+        auth_provider=PlainTextAuthProvider(config["user"], config["password"]) if config["user"] else None,
+        ssl_context=_ssl_context(),
+    )
+
+
+def session() -> Session:
+    """This process's session, connected on first use. Raises StoreUnavailable when no node answers."""
+    made = _sessions.get(os.getpid())
+    if made is not None:
+        return made
+    with _lock:
+        made = _sessions.get(os.getpid())
+        if made is None:
+            try:
+                made = cluster().connect()
+            except (NoHostAvailable, OperationTimedOut) as error:
+                raise StoreUnavailable(_where(error)) from error
+            # The server stamps plain writes: one client with a fast clock would otherwise win over all others for ever.
+            made.use_client_timestamp = False
+            _sessions[os.getpid()] = made
+            atexit.register(disconnect)  # else the driver's event loop thread delays the exit by seconds
+        return made
+
+
+def disconnect() -> None:
+    """Closes this process's session; the next query connects again."""
+    with _lock:
+        made = _sessions.pop(os.getpid(), None)
+        prepare.cache_clear()
+        if made is not None:
+            made.cluster.shutdown()
+
+
+def _where(error: Exception) -> str:
+    config = settings.CASSANDRA
+    return f"Cassandra at {','.join(config['hosts'])}:{config['port']} cannot be reached ({type(error).__name__})"
+
+
+@functools.lru_cache(maxsize=4096)
+def _prepare(pid: int, cql: str) -> PreparedStatement:
+    return session().prepare(cql)
+
+
+class _Prepare:
+    """`prepare(cql)`: the prepared statement, cached per process; statements name their keyspace themselves."""
+
+    def __call__(self, cql: str) -> PreparedStatement:
+        return guarded(lambda: _prepare(os.getpid(), cql))
+
+    def cache_clear(self) -> None:
+        _prepare.cache_clear()
+
+
+prepare = _Prepare()
+
+
+def guarded(call: Callable[[], T]) -> T:
+    """Runs a read or a plain write; what means "Cassandra is not there" becomes StoreUnavailable."""
+    try:
+        return call()
+    except (NoHostAvailable, OperationTimedOut, Unavailable, ReadTimeout, WriteTimeout) as error:
+        raise StoreUnavailable(_where(error)) from error
+    except InvalidRequest as error:
+        if "unconfigured table" in str(error) or "does not exist" in str(error):
+            raise SchemaMissing(f"{error}; run `manage.py apply_schema`") from error
+        raise
+
+
+def read(cql: str, values: Sequence[Any], profile: str = QUORUM) -> list[dict[str, Any]]:
+    """All rows of a bounded query, as dicts. The caller's CQL bounds it: one partition, or a LIMIT."""
+    statement = prepare(cql).bind(values)
+    return guarded(lambda: list(session().execute(statement, execution_profile=profile)))
+
+
+def read_many(queries: Iterable[tuple[str, Sequence[Any]]], profile: str = QUORUM) -> list[list[dict[str, Any]]]:
+    """Several bounded queries side by side; their rows in the order asked."""
+    futures = [session().execute_async(prepare(cql).bind(values), execution_profile=profile) for cql, values in queries]
+    return [guarded(lambda f=future: list(f.result())) for future in futures]  # type: ignore[misc]
+
+
+def write(cql: str, values: Sequence[Any], profile: str = QUORUM) -> None:
+    """A plain, repeatable write. Never to `provider_records`, `requests` or `groups`: those are written by LWT only."""
+    statement = prepare(cql).bind(values)
+    guarded(lambda: session().execute(statement, execution_profile=profile))
+
+
+def write_many(writes: Iterable[tuple[str, Sequence[Any]]], profile: str = QUORUM) -> None:
+    """Several plain writes side by side; returns when all are acknowledged."""
+    futures = [session().execute_async(prepare(cql).bind(values), execution_profile=profile) for cql, values in writes]
+    for future in futures:
+        guarded(future.result)
