@@ -1,0 +1,53 @@
+# The portal's commands. Each target's sentence is what `make help` prints.
+# Settings come from the environment; docs/running.md has the tables.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+VAR := $(or $(SCHED_VAR),var)
+
+.PHONY: help run test setup setup-dev check bench cassandra-start cassandra-stop cassandra-status stop clean reset
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## Start everything on this machine: Cassandra, portal, conductor, this host's agent, a simulated fleet. Ctrl-C stops it.
+	@exec python setup/run.py
+
+test: check ## Run the checks and every test, from nothing, on a Cassandra of the tests' own.
+	@pytest
+
+setup: ## Bring what `make run` needs: system packages, Python environment, Cassandra's jars.
+	@setup/bootstrap.sh run
+
+setup-dev: ## Bring what the tests need on top.
+	@setup/bootstrap.sh dev
+
+check: setup-dev ## Check style, types and who imports whom.
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@lint-imports
+
+bench: setup-dev ## Measure claims and schedule requests per second and what each costs in CPU.
+	@python -m bench
+
+cassandra-start: setup ## Start the local Cassandra only.
+	@python -m cluster start
+
+cassandra-stop: ## Stop the local Cassandra.
+	@if [ -x .venv/bin/python ]; then python -m cluster stop; fi
+
+cassandra-status: setup ## Say whether the local Cassandra answers.
+	@python -m cluster status
+
+stop: ## Stop what `make run` started on this machine, wherever it was started from, Cassandra included.
+	@if [ -x .venv/bin/python ]; then python setup/stop.py; fi
+
+clean: ## Remove the Python environment, the jars and all caches; the data stays.
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache var/cassandra/lib
+	@find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
+
+reset: stop ## Stop everything and remove all data under var/: database, passwords, logs. There is no way back.
+	@find "$(VAR)" -mindepth 1 -maxdepth 1 -not -name cassandra -not -name bootstrap.lock -exec rm -rf {} + 2>/dev/null || true
+	@find "$(VAR)/cassandra" -mindepth 1 -maxdepth 1 -not -name lib -exec rm -rf {} + 2>/dev/null || true
