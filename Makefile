@@ -12,7 +12,7 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## Start everything on this machine: Cassandra, portal, conductor, this host's agent, a simulated fleet. Ctrl-C stops it.
-	@exec python setup/run.py
+	@exec python -m setup.run
 
 test: check ## Run the checks and every test, from nothing, on a Cassandra of the tests' own.
 	@pytest
@@ -42,7 +42,7 @@ cassandra-status: setup ## Say whether the local Cassandra answers.
 	@python -m cluster status
 
 stop: ## Stop what `make run` started on this machine, wherever it was started from, Cassandra included.
-	@if [ -x .venv/bin/python ]; then python setup/stop.py; fi
+	@if [ -x .venv/bin/python ]; then python -m setup.stop; fi
 
 clean: ## Remove the Python environment, the jars and all caches; the data stays.
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache var/cassandra/lib

@@ -1,0 +1,1 @@
+"""The two commands behind make: bring what is missing, then run everything on this machine."""
