@@ -1,0 +1,158 @@
+"""Finds claims: by id, on a provider, in a cell. The lookups may name claims that are gone; the records decide."""
+
+import base64
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from claims.lookups import SLOTS
+from providers import cells
+from providers.records import CLAIM, CLOSED, Record, locate, read_tree, record_of
+from providers.refusals import Invalid, NotFound
+from store.home import Home
+from store.session import keyspace, read, read_many
+
+READ_A_PAGE = 2000  # lookup rows looked at per page, however rare what is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFilter:
+    """Which claims in flight: each field narrows; empty ones do not. `older_than` is an instant."""
+
+    cell: str = ""
+    state: str = ""
+    provider: UUID | None = None
+    consumer: str = ""
+    older_than: dt.datetime | None = None
+
+    def matches(self, record: Record) -> bool:
+        return (
+            record.kind == CLAIM
+            and self.cell in ("", record.home.cell)
+            and self.state in ("", record.state)
+            and self.provider in (None, record.provider_id)
+            and self.consumer in ("", record.consumer)
+            and (self.older_than is None or (record.created_at is not None and record.created_at < self.older_than))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPage:
+    results: Sequence[Record]
+    next: str | None
+
+
+def find(claim_id: UUID) -> Record:
+    """The claim, or the instance it became. Raises NotFound when it ended, was never made, or its id is closed."""
+    record = find_any(claim_id)
+    if record is None or record.kind == CLOSED:
+        raise NotFound(f"no claim {claim_id}")
+    return record
+
+
+def find_any(claim_id: UUID) -> Record | None:
+    """The record under this id, closed ones too."""
+    rows = read(f"SELECT * FROM {keyspace()}.claims_by_id WHERE claim_id = ?", [claim_id])
+    if not rows:
+        return None
+    row = rows[0]
+    return _read(Home(row["cell"], row["datacenter"]), [(row["root_id"], row["provider_id"], claim_id)])[0]
+
+
+def was_a_claim(claim_id: UUID) -> UUID | None:
+    """The request of a claim that is or was there, for a clear answer about one that ended."""
+    rows = read(f"SELECT request_id FROM {keyspace()}.claims_by_id WHERE claim_id = ?", [claim_id])
+    return rows[0]["request_id"] if rows else None
+
+
+def on_provider(provider_id: UUID) -> list[Record]:
+    """Claims, instances and closed ids on one provider. Raises NotFound."""
+    location = locate(provider_id)
+    tree = read_tree(location.home, location.root_id)
+    if provider_id not in tree.providers:
+        raise NotFound(f"no provider {provider_id}")
+    return [r for r in tree.records if r.provider_id == provider_id]
+
+
+def list_claims(wanted: ClaimFilter, limit: int, cursor: str | None = None) -> ClaimPage:
+    """Claims in flight in a stable order. A page may be short before the end. Raises Invalid for a garbled cursor."""
+    if wanted.provider is not None:
+        return _on_provider(wanted, limit, cursor)
+    partitions = [(home, slot) for home in _homes(wanted.cell) for slot in range(SLOTS)]
+    start, after = _decode(cursor)
+    found: list[Record] = []
+    looked = 0
+    for position in range(start, len(partitions)):
+        home, slot = partitions[position]
+        while True:
+            rows = _lookup(home, slot, after, 200)
+            for record, row in zip(_read(home, [_key(r) for r in rows]), rows, strict=True):
+                if record is not None and wanted.matches(record):
+                    if len(found) == limit:
+                        return ClaimPage(found, _encode(position, after))
+                    found.append(record)
+                after = row["claim_id"]
+            looked += len(rows)
+            if len(rows) < 200:
+                break
+            if looked >= READ_A_PAGE:
+                return ClaimPage(found, _encode(position, after))
+        after = None
+    return ClaimPage(found, None)
+
+
+def _on_provider(wanted: ClaimFilter, limit: int, cursor: str | None) -> ClaimPage:
+    assert wanted.provider is not None
+    _, after = _decode(cursor)
+    try:
+        records = on_provider(wanted.provider)
+    except NotFound:
+        return ClaimPage([], None)
+    matching = sorted((r for r in records if wanted.matches(r)), key=lambda r: r.id.bytes)
+    left = [r for r in matching if after is None or r.id.bytes > after.bytes]
+    return ClaimPage(left[:limit], _encode(0, left[limit - 1].id) if len(left) > limit else None)
+
+
+def _homes(cell: str) -> list[Home]:
+    if not cell:
+        return [c.home for c in cells.all_cells()]
+    try:
+        return [cells.find(cell).home]
+    except NotFound:
+        return []
+
+
+def _lookup(home: Home, slot: int, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+    cql = f"SELECT * FROM {keyspace(home.datacenter)}.claims_by_cell WHERE cell = ? AND slot = ?"
+    if after is None:
+        return read(f"{cql} LIMIT ?", [home.cell, slot, limit])
+    return read(f"{cql} AND claim_id > ? LIMIT ?", [home.cell, slot, after, limit])
+
+
+def _key(row: dict[str, Any]) -> tuple[UUID, UUID, UUID]:
+    return row["root_id"], row["provider_id"], row["claim_id"]
+
+
+def _read(home: Home, keys: Sequence[tuple[UUID, UUID, UUID]]) -> list[Record | None]:
+    cql = (
+        f"SELECT * FROM {keyspace(home.datacenter)}.provider_records "
+        "WHERE root_id = ? AND provider_id = ? AND record_id = ?"
+    )
+    pages = read_many((cql, list(key)) for key in keys)
+    return [record_of(home, rows[0]) if rows and rows[0]["kind"] else None for rows in pages]
+
+
+def _encode(position: int, after: UUID | None) -> str:
+    return base64.urlsafe_b64encode(f"{position}.{after or ''}".encode()).rstrip(b"=").decode()
+
+
+def _decode(cursor: str | None) -> tuple[int, UUID | None]:
+    if not cursor:
+        return 0, None
+    try:
+        position, _, after = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(".")
+        return int(position), UUID(after) if after else None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise Invalid("next", "is not a cursor of this list") from error

@@ -1,0 +1,55 @@
+"""Lookups of claims: plain rows written before the transaction they point at. False positives, never negatives."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from claims.types import Order
+from providers.records import Record
+from store.home import Home
+from store.session import keyspace, write_many
+
+SLOTS = 16  # partitions of a cell's list of claims
+ENDED_TTL = 7 * 86400  # how long an ended claim's id still says what became of it
+
+
+def slot_of(claim_id: UUID) -> int:
+    return claim_id.int % SLOTS
+
+
+def write_before(order: Order) -> None:
+    """Makes the claims findable by id and by cell, before they are there."""
+    home = order.home
+    space = keyspace(home.datacenter)
+    by_id = (
+        f"INSERT INTO {keyspace()}.claims_by_id (claim_id, request_id, root_id, provider_id, cell, datacenter) "
+        "VALUES (?, ?, ?, ?, ?, ?)"
+    )
+    by_cell = (
+        f"INSERT INTO {space}.claims_by_cell (cell, slot, claim_id, root_id, provider_id, request_id) "
+        "VALUES (?, ?, ?, ?, ?, ?)"
+    )
+    write_many(
+        write
+        for m in order.members
+        for write in (
+            (by_id, [m.claim_id, order.request_id, order.root_id, m.provider_id, home.cell, home.datacenter]),
+            (by_cell, [home.cell, slot_of(m.claim_id), m.claim_id, order.root_id, m.provider_id, order.request_id]),
+        )
+    )
+
+
+def forget(home: Home, claim_ids: Iterable[UUID]) -> None:
+    """Takes ended claims off the cell's list. Their ids stay findable for a while, to say that they ended."""
+    cql = f"DELETE FROM {keyspace(home.datacenter)}.claims_by_cell WHERE cell = ? AND slot = ? AND claim_id = ?"
+    write_many((cql, [home.cell, slot_of(claim_id), claim_id]) for claim_id in claim_ids)
+
+
+def expire_id(record: Record) -> None:
+    """Lets the id of a claim whose instance or room is gone fade out of the lookup."""
+    cql = (
+        f"INSERT INTO {keyspace()}.claims_by_id (claim_id, request_id, root_id, provider_id, cell, datacenter) "
+        "VALUES (?, ?, ?, ?, ?, ?) USING TTL ?"
+    )
+    home = record.home
+    values = [record.id, record.request_id, record.root_id, record.provider_id, home.cell, home.datacenter, ENDED_TTL]
+    write_many([(cql, values)])

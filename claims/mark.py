@@ -1,0 +1,67 @@
+"""Moves one record from one state to another, without touching amounts: notified, building, to be released, confirmed."""
+
+from collections.abc import Sequence
+
+from claims.capacity import bump, table
+from claims.repeat import as_it_is, repeat
+from claims.types import ACTIVE, BUILDING, CLAIMED, DESTROYING, HELD, NOTIFIED, Already, Done, Not
+from events.types import CLAIM_BUILDING, CLAIM_TAKEN, News
+from providers.projection import project_soon
+from providers.records import CLAIM, INSTANCE, Record
+from store.lwt import Applied, Statement
+
+
+def building(record: Record) -> Done | Already | Not:
+    """The host starts to build. From here on a release waits for the host's word."""
+    result = _move(record, CLAIM, (CLAIMED, NOTIFIED), BUILDING, only_if_wanted=True)
+    if isinstance(result, Done):
+        project_soon(record.home, record.root_id, News(CLAIM_BUILDING, record.provider_id, record.id, record.request_id))
+    return result
+
+
+def confirm(record: Record) -> Done | Already | Not:
+    """A hold whose request row is committed becomes a claim."""
+    result = _move(record, CLAIM, (HELD,), CLAIMED)
+    if isinstance(result, Done):
+        project_soon(record.home, record.root_id, News(CLAIM_TAKEN, record.provider_id, record.id, record.request_id))
+    return result
+
+
+def active(record: Record) -> Done | Already | Not:
+    """A claim without an agent becomes active with its request; it stays a claim until it is released."""
+    return _move(record, CLAIM, (HELD, CLAIMED, NOTIFIED), ACTIVE)
+
+
+def to_be_destroyed(record: Record) -> Done | Already | Not:
+    """The instance's request was deleted: its agent is to destroy it."""
+    return _move(record, INSTANCE, (ACTIVE,), DESTROYING)
+
+
+def to_be_released(record: Record) -> Done | Already | Not:
+    """A claim that is being built is asked back: its agent is to stop and to say so."""
+    return _run(record, "release_requested = true", [], f"kind = '{CLAIM}' AND state = ?", [BUILDING], BUILDING)
+
+
+def _move(
+    record: Record, kind: str, source: Sequence[str], target: str, only_if_wanted: bool = False
+) -> Done | Already | Not:
+    condition = f"kind = '{kind}' AND state IN ({', '.join('?' * len(source))})"
+    if only_if_wanted:
+        condition += " AND release_requested = false"
+    return _run(record, "state = ?", [target], condition, list(source), target)
+
+
+def _run(
+    record: Record, assignment: str, values: list[str], condition: str, needed: list[str], target: str
+) -> Done | Already | Not:
+    cql = (
+        f"UPDATE {table(record.home)} SET {assignment} "
+        f"WHERE root_id = ? AND provider_id = ? AND record_id = ? IF {condition}"
+    )
+    statement = Statement(cql, [*values, record.root_id, record.provider_id, record.id, *needed])
+    batch = [statement, bump(record.home, record.root_id)]
+    outcome = repeat(record.home, record.root_id, lambda _: batch, read_first=False)
+    if isinstance(outcome, Applied):
+        return Done()
+    now = as_it_is(record)
+    return Already() if now is not None and now.state == target and not now.release_requested else Not(now)

@@ -1,0 +1,127 @@
+"""Takes claims: one transaction per provider tree, no read before it and no retry loop in it.
+
+Refused only when the provider really has not enough or its state changed, never because another claim came first. The
+same claim id twice is refused and shows the claim that is there, so a repeated take claims exactly once.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from claims.capacity import Shift, bump, needs_tree, negative, root_unchanged, summed, table, take_room
+from claims.lookups import write_before
+from claims.types import HELD, Closed, Lost, Member, Order, Taken, Unsettled
+from events.types import CLAIM_HELD, CLAIM_TAKEN, News
+from providers.projection import project_soon
+from providers.records import CLAIM, CLOSED, Tree, read_tree, tree_of
+from providers.resource_classes.registry import resource_class
+from store.lwt import Applied, Refused, Statement, Unknown, run
+
+TRIES = 8  # of an operator's own class, whose claims are under `IF generation = ?` and lose to each other
+
+
+def take(order: Order) -> Taken | Lost | Closed | Unsettled:
+    """Claims all of the order's members, or none. Raises StoreUnavailable when it certainly was not run."""
+    write_before(order)
+    result = _take_counted(order) if needs_tree([m.resource_class for m in order.members]) else _run(order, None)
+    if isinstance(result, Taken):
+        kind = CLAIM_HELD if order.state == HELD else CLAIM_TAKEN
+        news = [
+            News(kind, m.provider_id, m.claim_id, order.request_id, {"consumer": order.consumer, "amounts": dict(m.amounts)})
+            for m in order.members
+        ]
+        project_soon(order.home, order.root_id, *news)
+    return result
+
+
+def _take_counted(order: Order) -> Taken | Lost | Closed | Unsettled:
+    """For maps: read, compare, and claim if nothing happened since; whoever was overtaken reads again."""
+    result: Taken | Lost | Closed | Unsettled = Unsettled("not run yet")
+    for _ in range(TRIES):
+        tree = read_tree(order.home, order.root_id)
+        if not all(m.provider_id in tree.providers for m in order.members) or not _has_room(order, tree):
+            return Lost(tree)
+        result = _run(order, tree)
+        if not isinstance(result, Lost) or result.tree.generation == tree.generation:
+            return result
+    return result
+
+
+def _has_room(order: Order, tree: Tree) -> bool:
+    return all(
+        tree.providers[shift.provider_id].available.get(name, 0) + amount >= 0
+        for shift in _shifts(order)
+        for name, amount in shift.available.items()
+    )
+
+
+def _run(order: Order, tree: Tree | None) -> Taken | Lost | Closed | Unsettled:
+    match run(statements(order, tree), order.home.datacenter):
+        case Applied():
+            return Taken()
+        case Refused() as refused:
+            return _why(order, refused)
+        case Unknown(error):
+            return Unsettled(error)
+
+
+def statements(order: Order, tree: Tree | None = None) -> list[Statement]:
+    """The batch: amounts off each provider's own row, a row per claim, the generation."""
+    versions = {m.provider_id: m.state_version for m in order.members}
+    batch = [
+        take_room(order.home, order.root_id, shift, versions[shift.provider_id], tree) for shift in _shifts(order)
+    ]
+    if order.root_id not in versions:
+        batch.append(root_unchanged(order.home, order.root_id, order.root_state_version, uuid4()))
+    now = dt.datetime.now(dt.UTC)
+    batch += [_insert(order, member, now) for member in order.members]
+    batch.append(bump(order.home, order.root_id, tree))
+    return batch
+
+
+def _shifts(order: Order) -> list[Shift]:
+    return summed([Shift(m.provider_id, m.resource_class, {}, negative(m.amounts)) for m in order.members])
+
+
+def _insert(order: Order, member: Member, now: dt.datetime) -> Statement:
+    amounts = negative(member.amounts)
+    columns: dict[str, Any] = {
+        "root_id": order.root_id,
+        "provider_id": member.provider_id,
+        "record_id": member.claim_id,
+        "kind": CLAIM,
+        "state": order.state,
+        "cell": order.home.cell,
+        "resource_class": member.resource_class,
+        "request_id": order.request_id,
+        "epoch": order.epoch,
+        "member": member.number,
+        "consumer": order.consumer,
+        "project": order.project,
+        "created_at": now,
+        "expires_at": order.expires_at,
+        "release_requested": False,
+        "instance": order.instance,
+    }
+    of_class = resource_class(member.resource_class)
+    if of_class.custom:
+        columns["own_amounts"] = amounts
+    else:
+        columns |= {name: amounts.get(name, 0) for name in of_class.amounts}
+    cql = (
+        f"INSERT INTO {table(order.home)} ({', '.join(columns)}) "
+        f"VALUES ({', '.join('?' * len(columns))}) IF NOT EXISTS"
+    )
+    return Statement(cql, list(columns.values()))
+
+
+def _why(order: Order, refused: Refused) -> Taken | Lost | Closed:
+    ids = {m.claim_id for m in order.members}
+    rows: Sequence[dict[str, Any]] = [dict(row) for row in refused.rows]
+    ours = [row for row in rows if row["record_id"] in ids and row["kind"]]
+    if any(row["kind"] == CLOSED for row in ours):
+        return Closed()
+    if ours:  # a claim, or the instance it became: an earlier try of this very order was applied
+        return Taken()
+    return Lost(tree_of(order.home, order.root_id, [row for row in rows if row["kind"]]))

@@ -1,0 +1,67 @@
+"""What an event is."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+PROVIDER_CREATED = "provider.created"
+PROVIDER_CHANGED = "provider.changed"
+PROVIDER_REMOVED = "provider.removed"
+PROVIDER_REPAIRED = "provider.repaired"  # its projection was behind: the event that a crash swallowed
+CLAIM_HELD = "claim.held"
+CLAIM_TAKEN = "claim.claimed"
+CLAIM_BUILDING = "claim.building"
+CLAIM_CONSUMED = "claim.consumed"
+CLAIM_FAILED = "claim.failed"
+CLAIM_RELEASED = "claim.released"
+INSTANCE_DESTROYED = "instance.destroyed"
+REQUEST_STATE = "request.state"
+CELL_CHANGED = "cell.changed"
+
+TYPES = (
+    PROVIDER_CREATED,
+    PROVIDER_CHANGED,
+    PROVIDER_REMOVED,
+    PROVIDER_REPAIRED,
+    CLAIM_HELD,
+    CLAIM_TAKEN,
+    CLAIM_BUILDING,
+    CLAIM_CONSUMED,
+    CLAIM_FAILED,
+    CLAIM_RELEASED,
+    INSTANCE_DESTROYED,
+    REQUEST_STATE,
+    CELL_CHANGED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that happened, not yet written down. `data` is small and JSON-able."""
+
+    type: str
+    provider_id: UUID | None = None
+    claim_id: UUID | None = None
+    request_id: UUID | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of the log. `image` is the provider's row after it (None for events about no provider, or when it is
+    gone); of two images of one provider the one with the higher `generation` is the newer."""
+
+    id: UUID  # timeuuid: time and order
+    cell: str
+    type: str
+    at: dt.datetime
+    provider_id: UUID | None
+    root_id: UUID | None
+    resource_class: str | None
+    claim_id: UUID | None
+    request_id: UUID | None
+    generation: int | None
+    data: Mapping[str, Any]
+    image: Mapping[str, Any] | None

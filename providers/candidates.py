@@ -1,0 +1,169 @@
+"""The query: which providers could take a resource, found shard by shard.
+
+`sample` reads shards in random order, a random stretch of each, until enough fit: one shard costs the same at 100 hosts
+and at 100,000. `sweep` reads every provider of the class, for packing, explanations and before anyone is told "no".
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from providers.heartbeat import ALWAYS, alive_among
+from providers.records import candidate_of, read_tree, tree_of
+from providers.resource_classes.kind import ResourceClass
+from providers.resource_classes.registry import resource_class
+from providers.shards import all_shards, shards
+from scheduler.filters.kind import Filter
+from scheduler.fits import fits
+from scheduler.types import Candidate, Resource
+from store.home import Home
+from store.session import QUORUM, READ, keyspace, read_many
+
+AT_ONCE = 4  # shards read side by side in a sweep
+FRESH_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Candidates that fit, out of how many shards of how many; `complete` when every shard was read whole."""
+
+    fitting: tuple[Candidate, ...]
+    shards_read: int
+    shards: int
+    complete: bool
+
+
+def sample(
+    homes: Sequence[Home], resource: Resource, filters: Sequence[Filter], enough: int, rng: random.Random
+) -> Sample:
+    """Providers that fit, `enough` of them if there are as many. Reads at LOCAL_ONE: the transaction decides."""
+    of_class = resource_class(resource.resource_class)
+    order = _shards(homes, of_class.name)
+    rng.shuffle(order)
+    found: dict[UUID, Candidate] = {}
+    for number, (home, shard) in enumerate(order, start=1):
+        start = UUID(int=rng.getrandbits(128))
+        for bound in ("AND root_id >= ?", "AND root_id < ?"):
+            room = enough - len(found)
+            rows = _query(home, shard, of_class, resource, filters, (bound, start), room)
+            for candidate in _candidates(home, of_class, rows):
+                if fits(candidate, resource, filters) is None:
+                    found[candidate.provider_id] = candidate
+            if len(found) >= enough:
+                return Sample(tuple(found.values()), number, len(order), complete=False)
+    # A stretch is cut at `room` rows, so rows that Python's filters refused may hide others: only a sweep is complete.
+    return Sample(tuple(found.values()), len(order), len(order), complete=False)
+
+
+def sweep(homes: Sequence[Home], resource_class_name: str) -> list[Candidate]:
+    """Every provider of the class in these cells, before any filter; read at LOCAL_QUORUM, shard by shard."""
+    of_class = resource_class(resource_class_name)
+    wanted = _shards(homes, of_class.name)
+    found: list[Candidate] = []
+    for begin in range(0, len(wanted), AT_ONCE):
+        group = wanted[begin : begin + AT_ONCE]
+        pages = read_many(
+            [(_select(home, of_class), [home.cell, of_class.name, shard]) for home, shard in group],
+            QUORUM,
+        )
+        for (home, _), rows in zip(group, pages, strict=True):
+            found += _candidates(home, of_class, rows)
+    return found
+
+
+def reread(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The same providers from their own records, as they are now: the projection may lag. Removed ones are left out."""
+    fresh: list[Candidate] = []
+    for begin in range(0, len(candidates), FRESH_AT_ONCE):
+        group = candidates[begin : begin + FRESH_AT_ONCE]
+        pages = read_many(
+            (f"SELECT * FROM {keyspace(c.datacenter)}.provider_records WHERE root_id = ?", [c.root_id]) for c in group
+        )
+        for old, rows in zip(group, pages, strict=True):
+            tree = tree_of(Home(old.cell, old.datacenter), old.root_id, rows)
+            if old.provider_id in tree.providers:
+                fresh.append(candidate_of(tree, tree.providers[old.provider_id], old.alive))
+    return fresh
+
+
+def reread_one(candidate: Candidate) -> Candidate | None:
+    """One provider from its own record, or None when it is gone."""
+    tree = read_tree(Home(candidate.cell, candidate.datacenter), candidate.root_id)
+    own = tree.providers.get(candidate.provider_id)
+    return candidate_of(tree, own, candidate.alive) if own else None
+
+
+def query_text(resource: Resource, filters: Sequence[Filter]) -> str:
+    """The WHERE clause that the request became, with its values in place, for the explanation."""
+    clause, values = resource_class(resource.resource_class).query(resource, filters)
+    text = "cell = ? AND resource_class = ? AND shard = ?"
+    for value in values:
+        clause = clause.replace("?", repr(value), 1)
+    return text + clause
+
+
+def _shards(homes: Sequence[Home], of_class: str) -> list[tuple[Home, int]]:
+    if len(homes) == 1:
+        return [(homes[0], n) for n in range(shards(homes[0], of_class))]
+    return [(home, n) for home in homes for n in range(all_shards(home).get(of_class, 0))]
+
+
+def _select(home: Home, of_class: ResourceClass) -> str:
+    return (
+        f"SELECT {', '.join(of_class.select())} FROM {keyspace(home.datacenter)}.capacity "
+        "WHERE cell = ? AND resource_class = ? AND shard = ?"
+    )
+
+
+def _query(
+    home: Home,
+    shard: int,
+    of_class: ResourceClass,
+    resource: Resource,
+    filters: Sequence[Filter],
+    stretch: tuple[str, UUID],
+    limit: int,
+) -> list[dict[str, Any]]:
+    where, values = of_class.query(resource, filters)
+    bound, start = stretch
+    # What Python's filters will refuse (dead hosts, aggregates) must not use up the rows asked for.
+    limit = max(limit, 16) * 2
+    # ALLOW FILTERING inside one partition of about 256 rows: bounded by the shard's size.
+    cql = f"{_select(home, of_class)} {bound}{where} LIMIT ? ALLOW FILTERING"
+    return read_many([(cql, [home.cell, of_class.name, shard, start, *values, limit])], READ)[0]
+
+
+def _candidates(home: Home, of_class: ResourceClass, rows: Sequence[Mapping[str, Any]]) -> list[Candidate]:
+    alive = alive_among(rows, home)
+    return [_candidate(home, of_class, row, row["heartbeat"] == ALWAYS or row["root_id"] in alive) for row in rows]
+
+
+def _candidate(home: Home, of_class: ResourceClass, row: Mapping[str, Any], alive: bool) -> Candidate:
+    return Candidate(
+        provider_id=row["provider_id"],
+        root_id=row["root_id"],
+        cell=row["cell"],
+        datacenter=home.datacenter,
+        resource_class=of_class.name,
+        name=row["name"],
+        state=row["state"],
+        root_state=row["root_state"],
+        state_version=row["state_version"],
+        root_state_version=row["root_state_version"],
+        generation=row["generation"],
+        amounts=of_class.amounts_of(row),
+        available=of_class.amounts_of(row, "available_"),
+        totals=of_class.amounts_of(row, "total_"),
+        properties=of_class.properties_of(row),
+        traits=frozenset(row["traits"] or ()),
+        aggregates=frozenset(row["aggregates"] or ()),
+        rack=row["rack"] or "",
+        zone=row["zone"] or "",
+        heartbeat=row["heartbeat"],
+        alive=alive,
+        shard=row["shard"],
+        state_reason=row["state_reason"] or "",
+        parent_id=row["parent_id"],
+    )

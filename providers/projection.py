@@ -1,0 +1,183 @@
+"""Keeps the `capacity` table and the event log behind the records: after a transaction, one read of the tree, then writes
+stamped with its generation, so that a late write never undoes a newer one.
+
+The transaction decides and this may lag. Whoever finds it behind calls `project_now`; the conductor sweeps the rest.
+"""
+
+import atexit
+import functools
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from events.append import Write, event_writes
+from events.types import PROVIDER_CHANGED, PROVIDER_CREATED, PROVIDER_REMOVED, PROVIDER_REPAIRED, News
+from providers.image import image_of
+from providers.records import OwnRow, Tree, tree_of
+from providers.resource_classes.kind import ResourceClass
+from store.home import Home
+from store.session import keyspace, read_many, write_many
+
+log = logging.getLogger("sched_portal.projection")
+
+AT_ONCE = 32  # trees projected side by side; bounds the memory and the driver's queue
+WHOLE_TREE = {PROVIDER_CREATED, PROVIDER_CHANGED, PROVIDER_REMOVED, PROVIDER_REPAIRED}
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A tree that was changed, and what there is to tell about it."""
+
+    home: Home
+    root_id: UUID
+    news: tuple[News, ...] = ()
+
+
+def project_now(home: Home, root_id: UUID, *news: News) -> Tree:
+    """Projects one tree and tells the news; answers with the tree as read. Raises StoreUnavailable."""
+    return _project([Behind(home, root_id, news)])[0]
+
+
+def _project(behind: Sequence[Behind]) -> list[Tree]:
+    rows = read_many(
+        (f"SELECT * FROM {keyspace(b.home.datacenter)}.provider_records WHERE root_id = ?", [b.root_id]) for b in behind
+    )
+    trees = [tree_of(b.home, b.root_id, found) for b, found in zip(behind, rows, strict=True)]
+    write_many([write for b, tree in zip(behind, trees, strict=True) for write in _writes(b, tree)])
+    return trees
+
+
+def _writes(behind: Behind, tree: Tree) -> Iterable[Write]:
+    whole = not behind.news or any(n.type in WHOLE_TREE for n in behind.news)
+    named = {n.provider_id for n in behind.news}
+    for own in tree.providers.values():
+        if whole or own.id in named:
+            yield _upsert(tree, own)
+    for news in behind.news:
+        provider = tree.providers.get(news.provider_id) if news.provider_id else None
+        if news.type == PROVIDER_REMOVED and provider is None:
+            yield _delete(tree, news)
+        yield from event_writes(
+            behind.home,
+            news,
+            root_id=tree.root_id,
+            resource_class=provider.row["resource_class"] if provider else news.data.get("resource_class"),
+            generation=tree.generation,
+            image=image_of(tree, provider) if provider else None,
+        )
+
+
+def _delete(tree: Tree, news: News) -> Write:
+    cql = (
+        f"DELETE FROM {keyspace(tree.home.datacenter)}.capacity USING TIMESTAMP ? "
+        "WHERE cell = ? AND resource_class = ? AND shard = ? AND root_id = ? AND provider_id = ?"
+    )
+    key = [tree.home.cell, news.data["resource_class"], news.data["shard"], tree.root_id, news.provider_id]
+    return cql, [tree.generation, *key]
+
+
+@functools.lru_cache(maxsize=256)
+def _columns(of_class: ResourceClass) -> tuple[str, ...]:
+    common = (
+        "cell resource_class shard root_id provider_id generation name parent_id state state_reason state_version "
+        "root_state root_state_version root_resource_class root_shard traits aggregates rack zone heartbeat claims "
+        "instances"
+    ).split()
+    if of_class.custom:
+        own = ["own_amounts", "own_total", "own_reserved", "own_ratio", "own_available", "own_properties"]
+        return (*common, *own)
+    amounts = [f"{prefix}{n}" for n in of_class.amounts for prefix in ("", "total_", "reserved_", "ratio_", "available_")]
+    return (*common, *amounts, *(f"prop_{name}" for name in of_class.properties))
+
+
+def _upsert(tree: Tree, own: OwnRow) -> Write:
+    columns = _columns(own.resource_class)
+    root = tree.providers.get(tree.root_id, own).row
+    extra: dict[str, Any] = {
+        "generation": tree.generation,
+        "root_state": root["state"],
+        "root_state_version": root["state_version"],
+        "root_resource_class": root["resource_class"],
+        "root_shard": root["shard"],
+        "traits": sorted(own.row["traits"] or ()),
+        "aggregates": sorted(own.row["aggregates"] or ()),
+        "claims": len(tree.claims_on(own.id)),
+        "instances": len(tree.instances_on(own.id)),
+    }
+    values = [extra[name] if name in extra else own.row[name] for name in columns]
+    cql = (
+        f"INSERT INTO {keyspace(tree.home.datacenter)}.capacity ({', '.join(columns)}) "
+        f"VALUES ({', '.join('?' * len(columns))}) USING TIMESTAMP ?"
+    )
+    return cql, [*values, tree.generation]
+
+
+class Projector:
+    """Projects in the background, coalescing: ten claims on one host that wait here are one read and one row."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[Home, UUID], list[News]] = {}
+        self._wake = threading.Condition()
+        self._busy = False
+        self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
+        self._thread.start()
+
+    def add(self, home: Home, root_id: UUID, news: Iterable[News]) -> None:
+        with self._wake:
+            self._waiting.setdefault((home, root_id), []).extend(news)
+            self._wake.notify_all()
+
+    def drain(self, timeout: float = 10.0) -> bool:
+        """Waits until nothing is waiting; False when that took longer than `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        with self._wake:
+            while self._waiting or self._busy:
+                if not self._wake.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
+                    return False
+        return True
+
+    def _take(self) -> list[Behind]:
+        with self._wake:
+            self._busy = False
+            self._wake.notify_all()
+            while not self._waiting:
+                self._wake.wait()
+            keys = list(self._waiting)[:AT_ONCE]
+            self._busy = True
+            return [Behind(*key, tuple(self._waiting.pop(key))) for key in keys]
+
+    def _run(self) -> None:
+        while True:
+            work = self._take()
+            try:
+                _project(work)
+            except Exception:  # the thread must live: whatever it is, the work is put back and tried again
+                log.exception("projection of %d trees failed; trying again", len(work))
+                for one in work:
+                    self.add(one.home, one.root_id, one.news)
+                time.sleep(1.0)
+
+
+_projectors: dict[int, Projector] = {}
+_lock = threading.Lock()
+
+
+def project_soon(home: Home, root_id: UUID, *news: News) -> None:
+    """Projects in the background within milliseconds; for claims, whose answer need not wait for it."""
+    projector().add(home, root_id, news)
+
+
+def projector() -> Projector:
+    found = _projectors.get(os.getpid())
+    if found is None:
+        with _lock:
+            found = _projectors.get(os.getpid())
+            if found is None:
+                found = _projectors[os.getpid()] = Projector()
+                atexit.register(found.drain, 3.0)
+    return found

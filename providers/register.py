@@ -1,0 +1,179 @@
+"""A provider comes: lookups first (plain rows, false positives at worst), then its own row by transaction, then its
+projection, so that the next request sees it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from events.types import PROVIDER_CREATED, News
+from providers import cells
+from providers.inventory import Inventory, check_inventory, check_properties
+from providers.own_row import Key, insert
+from providers.projection import project_now
+from providers.records import OwnRow, Tree, locate, read_tree
+from providers.refusals import Conflict, Invalid, NotFound
+from providers.resource_classes.kind import ResourceClass
+from providers.resource_classes.registry import resource_class
+from providers.shards import open_shard
+from scheduler.types import PropertyValue
+from store.home import Home
+from store.lwt import Refused
+from store.session import keyspace, write_many
+
+STATES = ("enabled", "disabled", "draining")
+HEARTBEATS = ("agent", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class NewProvider:
+    """What is known of a provider when it is registered. Amounts that are not named are 0 (bare metal: 1 node)."""
+
+    name: str
+    cell: str
+    resource_class: str
+    inventory: Mapping[str, Inventory] = field(default_factory=dict)
+    id: UUID | None = None
+    parent: UUID | None = None
+    state: str = "enabled"
+    state_reason: str = ""
+    properties: Mapping[str, PropertyValue] = field(default_factory=dict)
+    traits: frozenset[str] = frozenset()
+    aggregates: frozenset[str] = frozenset()
+    rack: str = ""
+    zone: str = ""
+    heartbeat: str = "agent"
+
+
+def register(new: NewProvider) -> tuple[Tree, OwnRow]:
+    """Makes the provider. Raises Invalid, NotFound (cell, class, parent), Conflict (the id is or was in use), Undecided."""
+    of_class = _class_of(new)
+    home = _home_of(new)
+    check_inventory(of_class, new.inventory)
+    check_properties(of_class, new.properties)
+    provider_id = new.id or uuid4()
+    root_id = _root_of(new, home, provider_id)
+    shard = open_shard(home, of_class.name)
+    _write_lookups(new, home, provider_id, root_id, shard)
+    outcome = insert(Key(home, root_id, provider_id), own_columns(new, of_class, shard))
+    if isinstance(outcome, Refused):
+        _refuse(new, home, root_id, provider_id)
+    tree = project_now(home, root_id, News(PROVIDER_CREATED, provider_id))
+    return tree, tree.providers[provider_id]
+
+
+def own_columns(new: NewProvider, of_class: ResourceClass, shard: int) -> dict[str, Any]:
+    """The columns of a new provider's own row. Every amount is initialised: arithmetic on NULL applies and writes nothing."""
+    inventory = {name: new.inventory.get(name, _unnamed(of_class)) for name in of_class.amounts}
+    columns: dict[str, Any] = {
+        "kind": "provider",
+        "cell": new.cell,
+        "resource_class": of_class.name,
+        "shard": shard,
+        "name": new.name,
+        "parent_id": new.parent,
+        "state": new.state,
+        "state_reason": new.state_reason,
+        "state_version": 1,
+        "traits": sorted(new.traits),
+        "aggregates": sorted(new.aggregates),
+        "rack": new.rack,
+        "zone": new.zone,
+        "heartbeat": new.heartbeat,
+        "created_at": dt.datetime.now(dt.UTC),
+    }
+    columns.update(amount_columns(of_class, inventory))
+    columns.update(property_columns(of_class, new.properties))
+    for prefix in ("", "available_"):
+        if not of_class.custom:
+            columns.update({f"{prefix}{name}": one.effective for name, one in inventory.items()})
+    if of_class.custom:
+        effective = {name: one.effective for name, one in inventory.items()}
+        columns.update({"own_amounts": effective, "own_available": effective})
+    return columns
+
+
+def amount_columns(of_class: ResourceClass, inventory: Mapping[str, Inventory]) -> dict[str, Any]:
+    """Totals, reserved and ratios as columns (an operator's own class: as maps, of all its amounts)."""
+    if of_class.custom:
+        return {
+            "own_total": {name: one.total for name, one in inventory.items()},
+            "own_reserved": {name: one.reserved for name, one in inventory.items()},
+            "own_ratio": {name: one.allocation_ratio for name, one in inventory.items()},
+        }
+    columns: dict[str, Any] = {}
+    for name, one in inventory.items():
+        columns |= {f"total_{name}": one.total, f"reserved_{name}": one.reserved, f"ratio_{name}": one.allocation_ratio}
+    return columns
+
+
+def property_columns(of_class: ResourceClass, properties: Mapping[str, PropertyValue]) -> dict[str, Any]:
+    if of_class.custom:
+        return {"own_properties": {name: str(value) for name, value in properties.items()}}
+    return {f"prop_{name}": properties.get(name) for name in of_class.properties}
+
+
+def _unnamed(of_class: ResourceClass) -> Inventory:
+    return Inventory(1 if of_class.indivisible else 0)
+
+
+def _class_of(new: NewProvider) -> ResourceClass:
+    try:
+        return resource_class(new.resource_class)
+    except NotFound as error:
+        raise Invalid("resource_class", str(error)) from error
+
+
+def _home_of(new: NewProvider) -> Home:
+    try:
+        return cells.find(new.cell).home
+    except NotFound as error:
+        raise Invalid("cell", str(error)) from error
+
+
+def _root_of(new: NewProvider, home: Home, provider_id: UUID) -> UUID:
+    if new.parent is None:
+        return provider_id
+    try:
+        parent = locate(new.parent)
+    except NotFound as error:
+        raise Invalid("parent", str(error)) from error
+    if parent.home != home:
+        raise Invalid("parent", f"is in cell {parent.home.cell}: a tree lives in one cell")
+    if new.parent not in read_tree(home, parent.root_id).providers:
+        raise Invalid("parent", f"no provider {new.parent}")
+    return parent.root_id
+
+
+def _write_lookups(new: NewProvider, home: Home, provider_id: UUID, root_id: UUID, shard: int) -> None:
+    existing = None
+    try:
+        existing = locate(provider_id)
+    except NotFound:
+        pass
+    if existing is not None:
+        _refuse(new, existing.home, existing.root_id, provider_id)
+    write_many(
+        [
+            (
+                f"INSERT INTO {keyspace()}.providers_by_id (provider_id, root_id, cell, datacenter, resource_class, shard) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                [provider_id, root_id, home.cell, home.datacenter, new.resource_class, shard],
+            ),
+            (
+                f"INSERT INTO {keyspace()}.providers_by_name (name, provider_id, cell) VALUES (?, ?, ?)",
+                [new.name, provider_id, home.cell],
+            ),
+        ]
+    )
+
+
+def _refuse(new: NewProvider, home: Home, root_id: UUID, provider_id: UUID) -> None:
+    tree = read_tree(home, root_id)
+    if provider_id in tree.providers:
+        raise Conflict(f"provider {provider_id} exists")
+    if new.parent is not None and root_id not in tree.providers:
+        raise Conflict(f"parent {new.parent} was removed meanwhile")
+    if tree.generation:
+        raise Conflict(f"{provider_id} was a provider once: ids are never reused")

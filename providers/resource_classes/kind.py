@@ -1,0 +1,104 @@
+"""What a resource class is: names, units and kinds of its columns, and the query that a request becomes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from scheduler.filters.kind import Filter
+from scheduler.fits import fits
+from scheduler.types import Candidate, PropertyValue, Refusal, Resource
+
+AMOUNT, PROPERTY = "amount", "property"
+INTEGER, STRING = "integer", "string"
+NIL = UUID(int=0)
+Row = Mapping[str, Any]
+
+# The columns of the capacity table that every class has and a decision needs.
+COMMON = (
+    "root_id provider_id parent_id cell resource_class shard generation name state state_reason state_version root_state "
+    "root_state_version root_resource_class root_shard traits aggregates rack zone heartbeat"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a class: an amount (consumable, whole numbers of `unit`) or a property."""
+
+    name: str
+    unit: str
+    kind: str
+    type: str = INTEGER
+
+
+def amount(name: str, unit: str) -> Column:
+    return Column(name, unit, AMOUNT)
+
+
+def text_property(name: str) -> Column:
+    return Column(name, "", PROPERTY, STRING)
+
+
+def integer_property(name: str, unit: str) -> Column:
+    return Column(name, unit, PROPERTY, INTEGER)
+
+
+@dataclass(frozen=True)
+class ResourceClass:
+    """A type of provider. `custom` classes (an operator's own) keep their amounts and properties in maps, which have
+    neither arithmetic nor range conditions in CQL: they are filtered by `fits` and claimed under `IF generation = ?`."""
+
+    name: str
+    columns: tuple[Column, ...]
+    custom: bool = False
+    indivisible: bool = False  # one claim takes the whole provider (bare metal)
+
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns if c.kind == AMOUNT)
+
+    @property
+    def properties(self) -> dict[str, Column]:
+        return {c.name: c for c in self.columns if c.kind == PROPERTY}
+
+    def select(self) -> list[str]:
+        """The columns of the capacity table that a decision about this class reads."""
+        if self.custom:
+            return [*COMMON, "own_available", "own_amounts", "own_total", "own_properties"]
+        amounts = [f"{prefix}{name}" for name in self.amounts for prefix in ("", "available_", "total_")]
+        return [*COMMON, *amounts, *(f"prop_{name}" for name in self.properties)]
+
+    def query(self, resource: Resource, filters: Sequence[Filter]) -> tuple[str, list[Any]]:
+        """The request and the enabled filters as a WHERE clause inside one shard: CQL (starting with AND) and values."""
+        parts: list[tuple[str, Any]] = []
+        pushed = {f.name for f in filters if f.pushed_down}
+        if "state" in pushed:
+            parts += [("state = ?", "enabled"), ("root_state = ?", "enabled")]
+        if "capacity" in pushed and not self.custom:
+            parts += [(f"available_{n} >= ?", v) for n, v in sorted(resource.amounts.items()) if v]
+        if "properties" in pushed and not self.custom:
+            parts += [(f"prop_{n} = ?", v) for n, v in sorted(resource.properties.items())]
+        if "traits" in pushed:
+            parts += [("traits CONTAINS ?", trait) for trait in sorted(resource.required)]
+        return "".join(f" AND {cql}" for cql, _ in parts), [value for _, value in parts]
+
+    def compare(self, candidate: Candidate, resource: Resource) -> Refusal | None:
+        """None when the provider does for the request, else why not."""
+        return fits(candidate, resource)
+
+    def amounts_of(self, row: Row, prefix: str = "") -> dict[str, int]:
+        """The row's amounts: "" its own record, "available_" the sum, "total_" and "reserved_" as they say."""
+        if self.custom:
+            return dict(row.get(f"own_{prefix.rstrip('_') or 'amounts'}") or {})
+        return {name: row[f"{prefix}{name}"] or 0 for name in self.amounts if f"{prefix}{name}" in row}
+
+    def ratios_of(self, row: Row) -> dict[str, float]:
+        if self.custom:
+            return dict(row.get("own_ratio") or {})
+        return {name: row[f"ratio_{name}"] for name in self.amounts if row.get(f"ratio_{name}") is not None}
+
+    def properties_of(self, row: Row) -> dict[str, PropertyValue]:
+        if self.custom:
+            stored = row.get("own_properties") or {}
+            return {n: int(v) if self.properties[n].type == INTEGER else v for n, v in stored.items()}
+        return {n: row[f"prop_{n}"] for n in self.properties if row.get(f"prop_{n}") is not None}

@@ -1,0 +1,61 @@
+"""The shard directory: which partitions of the capacity table a cell and class have. A provider keeps its shard for life."""
+
+from store.home import Home
+from store.lwt import Refused, Statement, run
+from store.session import READ, keyspace, read
+
+SIZE = 256  # providers a shard, about: one shard costs the same to query at 100 hosts and at 100,000
+
+
+def shards(home: Home, resource_class: str, profile: str = READ) -> int:
+    """How many shards there are (numbered from 0)."""
+    rows = read(
+        f"SELECT shards FROM {keyspace(home.datacenter)}.shards WHERE cell = ? AND resource_class = ?",
+        [home.cell, resource_class],
+        profile,
+    )
+    return int(rows[0]["shards"]) if rows else 0
+
+
+def all_shards(home: Home) -> dict[str, int]:
+    """Class -> number of shards, for every class that the cell ever had a provider of."""
+    rows = read(f"SELECT resource_class, shards FROM {keyspace(home.datacenter)}.shards WHERE cell = ?", [home.cell])
+    return {row["resource_class"]: row["shards"] for row in rows}
+
+
+def has_providers(home: Home) -> bool:
+    """Whether the cell has a provider of any class. Looks shard by shard for one row, and stops at the first."""
+    space = keyspace(home.datacenter)
+    for resource_class, count in all_shards(home).items():
+        for shard in range(count):
+            cql = f"SELECT name FROM {space}.capacity WHERE cell = ? AND resource_class = ? AND shard = ? LIMIT 1"
+            if read(cql, [home.cell, resource_class, shard]):
+                return True
+    return False
+
+
+def open_shard(home: Home, resource_class: str) -> int:
+    """The shard that a new provider goes into; opens another one when the last is full. Never waits for anyone."""
+    count = shards(home, resource_class)
+    if count and _size(home, resource_class, count - 1) < SIZE:
+        return count - 1
+    space = keyspace(home.datacenter)
+    if count == 0:
+        cql = f"INSERT INTO {space}.shards (cell, resource_class, shards) VALUES (?, ?, 1) IF NOT EXISTS"
+        outcome = run([Statement(cql, [home.cell, resource_class])], home.datacenter)
+    else:
+        cql = f"UPDATE {space}.shards SET shards = ? WHERE cell = ? AND resource_class = ? IF shards = ?"
+        outcome = run([Statement(cql, [count + 1, home.cell, resource_class, count])], home.datacenter)
+    if isinstance(outcome, Refused):
+        return int(outcome.row["shards"]) - 1  # another registration opened it
+    return count
+
+
+def _size(home: Home, resource_class: str, shard: int) -> int:
+    rows = read(
+        f"SELECT count(*) AS n FROM {keyspace(home.datacenter)}.capacity "
+        "WHERE cell = ? AND resource_class = ? AND shard = ?",
+        [home.cell, resource_class, shard],
+        READ,
+    )
+    return int(rows[0]["n"])

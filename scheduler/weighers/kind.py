@@ -1,0 +1,14 @@
+"""The shape of a weigher."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scheduler.types import Candidate, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Weigher:
+    """`weigh(candidate, resource)` gives 0.0 to 1.0, relative to the provider's own size so mixed hardware is fair."""
+
+    name: str
+    weigh: Callable[[Candidate, Resource], float]
