@@ -15,7 +15,7 @@ run: setup ## Start everything on this machine: Cassandra, portal, conductor, th
 	@exec python -m setup.run
 
 test: check ## Run the checks and every test, from nothing, on a Cassandra of the tests' own.
-	@pytest
+	@python -m pytest
 
 setup: ## Bring what `make run` needs: system packages, Python environment, Cassandra's jars.
 	@setup/bootstrap.sh run

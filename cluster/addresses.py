@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 
 import psutil
 
 from cluster.errors import LaunchError
+
+_EVERYWHERE = ("0.0.0.0", "::", "::ffff:0.0.0.0")
 
 
 def port_is_free(address: str, port: int) -> bool:
@@ -20,18 +23,18 @@ def port_is_free(address: str, port: int) -> bool:
         except PermissionError:
             raise LaunchError(f"not allowed to listen on {address}:{port}: choose a port above 1023") from None
         except OSError as error:
-            if error.errno == 99:  # EADDRNOTAVAIL: macOS has 127.0.0.1 only until `ifconfig lo0 alias` adds more
+            if error.errno == errno.EADDRNOTAVAIL:  # macOS has 127.0.0.1 only until `ifconfig lo0 alias` adds more
                 raise LaunchError(f"this machine has no address {address}: set CLUSTER_ADDRESS") from None
             return False
         return True
 
 
-def who_listens(port: int) -> str:
-    """` (pid 123, java)` for the process that listens on the port, or nothing when that cannot be known."""
+def who_listens(address: str, port: int) -> str:
+    """` (pid 123, java)` for who listens there, on this address or on all, or nothing when that cannot be known."""
     try:
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN and connection.laddr
-            if listens and listens.port == port and connection.pid:
+            if listens and listens.port == port and listens.ip in (address, *_EVERYWHERE) and connection.pid:
                 return f" (pid {connection.pid}, {psutil.Process(connection.pid).name()})"
     except (psutil.Error, OSError):
         pass

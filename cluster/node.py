@@ -67,8 +67,8 @@ class Node:
         running = read_pidfile(self.pidfile)
         return running.process() if running else None
 
-    def answers(self) -> bool:
-        return answers(self.address, self.port)
+    def answers(self, timeout: float = 5.0) -> bool:
+        return answers(self.address, self.port, timeout)
 
     def start(self) -> bool:
         """Start the node and wait until it answers; False when it was up already. A failure leaves nothing running."""

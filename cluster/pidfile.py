@@ -36,10 +36,10 @@ class RunningNode:
 
 
 def read_pidfile(path: Path) -> RunningNode | None:
-    """The node that the file names, or None when there is no file or it was cut short by a crash."""
+    """The node that the file names, or None when there is no readable file or it was cut short by a crash."""
     try:
         return RunningNode(**json.loads(path.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         return None
 
 

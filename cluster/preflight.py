@@ -39,11 +39,11 @@ def check_disk(home: Path, free_bytes: int) -> None:
 def check_ports(address: str, ports: dict[str, int], jmx_port: int) -> None:
     """Nobody listens where the node would. `ports` maps the setting's name to the port."""
     for setting, port in ports.items():
-        if not port_is_free(address, port):
-            raise LaunchError(
-                f"port {address}:{port} is in use{who_listens(port)}: stop it or set {setting} or CLUSTER_ADDRESS"
-            )
-    if jmx_port and not port_is_free("127.0.0.1", jmx_port):
-        raise LaunchError(
-            f"port 127.0.0.1:{jmx_port} is in use{who_listens(jmx_port)}: set CLUSTER_JMX_PORT (0 turns JMX off)"
-        )
+        _check_port(address, port, f"stop it or set {setting} or CLUSTER_ADDRESS")
+    if jmx_port:
+        _check_port("127.0.0.1", jmx_port, "set CLUSTER_JMX_PORT (0 turns JMX off)")
+
+
+def _check_port(address: str, port: int, remedy: str) -> None:
+    if not port_is_free(address, port):
+        raise LaunchError(f"port {address}:{port} is in use{who_listens(address, port)}: {remedy}")

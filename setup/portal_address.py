@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import os
 import socket
@@ -36,7 +37,8 @@ def check_free() -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            reason = "is in use: stop what listens there" if error.errno == 98 else f"cannot be used ({error.strerror})"
+            in_use = error.errno == errno.EADDRINUSE
+            reason = "is in use: stop what listens there" if in_use else f"cannot be used ({error.strerror})"
             raise PortalAddressError(f"the portal's port {host}:{port} {reason}, or set PORTAL_PORT") from None
 
 
