@@ -1,28 +1,36 @@
 """The admin base for records in Cassandra: Django's look, permissions and history, over domain functions.
 
-Django's own change list, forms and deletion speak SQL (and the engine's answers to them are broken since Django 5.0), and
+Django's own change list, forms and deletion speak SQL (the engine's answers to them are broken since Django 5.0), and
 what they save is unconditional. Here a subclass says how to list, read, create, change and remove; the pages are ours.
 """
 
 import functools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import AdminForm
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
-from django.contrib.admin.utils import construct_change_message, quote, unquote
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
+from django.contrib.admin.utils import construct_change_message, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 
 from store.failures import SchemaMissing, StoreUnavailable
+from store.record_forms import (
+    VERSION,
+    carry_version,
+    differences,
+    hidden_fields,
+    open_only,
+    show_error,
+    stale_message,
+)
+from store.record_history import last_entry, write_entry
+from store.record_lists import CURSOR, SEARCH, headers, list_context, rows
 from store.record_pages import ListFilter, ListPage, Section, Shown
 from store.record_roles import ADMIN, OPERATOR, role_of
 
@@ -30,9 +38,6 @@ if TYPE_CHECKING:
     _ModelAdmin = ModelAdmin[Any]
 else:
     _ModelAdmin = ModelAdmin
-
-VERSION = "state_version"  # the hidden field with the version that a form was opened with
-SEARCH, CURSOR = "q", "next"
 
 
 class _NoChecks:
@@ -48,7 +53,7 @@ def _page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @functools.wraps(view)
     def guarded(self: "RecordAdmin", request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return view(self, request, *args, **kwargs).render() if view.__name__ != "" else HttpResponse()
+            return view(self, request, *args, **kwargs)
         except (StoreUnavailable, SchemaMissing) as error:
             return self.unavailable(request, error)
 
@@ -58,11 +63,12 @@ def _page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 class RecordAdmin(_ModelAdmin):
     """Subclass it with the hooks below, and register it for a RecordModel, which gives it its names and urls.
 
-    `not_found`, `refused`: the domain's errors. Those in `refused` become form errors; one with a `field` goes to the form
-    field that `field_of` says.
+    `not_found`, `refused`: the domain's errors. Those in `refused` become form errors, beside the field that `field_of`
+    says or on top of the form.
     """
 
     checks_class = _NoChecks
+    change_form_template = add_form_template = "admin/records/form.html"
     not_found: ClassVar[tuple[type[Exception], ...]] = ()
     refused: ClassVar[tuple[type[Exception], ...]] = ()
     columns: ClassVar[Sequence[str]] = ()
@@ -123,3 +129,192 @@ class RecordAdmin(_ModelAdmin):
     def field_of(self, error: Exception) -> str | None:
         """The form field that a refusal is about."""
         return getattr(error, "field", None)
+
+    # Who may what.
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return role_of(request.user) is not None
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return role_of(request.user) is not None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.writable and role_of(request.user) == ADMIN
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        role = role_of(request.user)
+        return self.writable and (role == ADMIN or (role == OPERATOR and bool(self.operator_fields)))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.writable and role_of(request.user) == ADMIN
+
+    # The pages.
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        try:
+            return self._shown(self.read(object_id))
+        except self.not_found:
+            return None
+
+    @_page
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        filters = self.list_filters()
+        asked = {f.name: request.GET.get(f.name, "").strip() for f in filters}
+        cursor = request.GET.get(CURSOR, "")
+        search = request.GET.get(SEARCH, "").strip() if self.search_help else ""
+        refusal = ""
+        try:
+            page = self.list_page(asked, search, self.page_size, cursor or None)
+        except self.refused as error:
+            page, refusal = ListPage(()), str(error)
+        context = {
+            "title": str(self.opts.verbose_name_plural).capitalize(),
+            "refusal": refusal,
+            "headers": headers(self, self.columns, self.numbers),
+            "rows": rows(self, page.records),
+            **list_context(filters, asked, search, cursor, page.next),
+        }
+        return self._answer(request, "admin/records/list.html", context)
+
+    @_page
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        shown = self.get_object(request, unquote(object_id)) if object_id else None
+        if object_id and shown is None:
+            return self._gone(request, object_id)
+        may_write = self.has_change_permission(request, shown) if shown else self.has_add_permission(request)
+        may_see = self.has_view_permission(request, shown) if shown and request.method == "GET" else may_write
+        if not may_see:
+            raise PermissionDenied
+        if not self.writable:
+            return self._answer(request, "admin/records/detail.html", self._facts(shown))
+        form = self._form(request, shown, may_write)
+        if request.method == "POST" and form.is_valid():
+            saved = self._save(request, form, shown)
+            if saved is not None:
+                said = construct_change_message(form, [], not shown)
+                write_entry(request.user, self.model, saved, CHANGE if shown else ADDITION, said)
+                return self.response_change(request, saved) if shown else self.response_add(request, saved)
+        return self._form_page(request, form, shown)
+
+    @_page
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        shown = self.get_object(request, unquote(object_id))
+        if shown is None:
+            return self._gone(request, object_id)
+        if not self.has_delete_permission(request, shown):
+            raise PermissionDenied
+        context = {**self._facts(shown), "title": f"Delete {self.opts.verbose_name}"}
+        if request.method == "POST":
+            try:
+                self.remove(shown.record)
+                write_entry(request.user, self.model, shown, DELETION, [])
+                return self.response_delete(request, str(shown), shown.pk)
+            except self.not_found:
+                return self._gone(request, object_id)
+            except self.refused as error:
+                context["refusal"] = str(error)
+        return self._answer(request, "admin/records/delete.html", context)
+
+    @_page
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return super().history_view(request, object_id, extra_context)
+
+    def unavailable(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        """Cassandra, or the cell's data centre, does not answer: said plainly, with a way to try again."""
+        context = {"title": "Not reachable", "error": str(error)}
+        answer = self._answer(request, "admin/records/unavailable.html", context, status=503)
+        answer["Retry-After"] = "5"
+        return answer
+
+    # How they are made.
+
+    def _shown(self, record: Any) -> Shown:
+        return Shown(record, self.key_of(record), self.name_of(record), self.opts)
+
+    def _gone(self, request: HttpRequest, key: str) -> HttpResponse:
+        self.message_user(request, f"There is no {self.opts.verbose_name} {unquote(key)} (any more).", messages.WARNING)
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+    def _answer(
+        self, request: HttpRequest, template: str, context: Mapping[str, Any], status: int = 200
+    ) -> HttpResponse:
+        whole = {**self.admin_site.each_context(request), "opts": self.opts, "is_popup": False, **context}
+        whole["has_add_permission"] = self.has_add_permission(request)
+        whole["has_view_permission"] = self.has_view_permission(request)
+        whole["search_help"] = self.search_help
+        request.current_app = self.admin_site.name  # as Django's own admin does
+        return TemplateResponse(request, template, whole, status=status)
+
+    def _facts(self, shown: Shown | None) -> dict[str, Any]:
+        return {
+            "original": shown,
+            "title": str(shown),
+            "sections": self.sections(shown.record) if shown else (),
+        }
+
+    def _form(self, request: HttpRequest, shown: Shown | None, may_write: bool) -> forms.Form:
+        form = self.make_form(shown.record if shown else None, request.POST if request.method == "POST" else None)
+        if shown:
+            carry_version(form, self.version_of(shown.record))
+        if not may_write:
+            open_only(form, frozenset())
+        elif role_of(request.user) == OPERATOR:
+            open_only(form, self.operator_fields)
+        return form
+
+    def _save(self, request: HttpRequest, form: forms.Form, shown: Shown | None) -> Shown | None:
+        """None when it was refused; the form then says why."""
+        try:
+            if shown is None:
+                return self._shown(self.create(form.cleaned_data))
+            if form.cleaned_data.get(VERSION, "") != self.version_of(shown.record):
+                self._say_stale(form, shown.pk)
+                return None
+            return self._shown(self.change(shown.record, form.cleaned_data))
+        except self.not_found as error:
+            form.add_error(None, f"{error}. It was deleted meanwhile.")
+        except self.refused as error:
+            if shown is None or not self._say_stale(form, shown.pk):
+                show_error(form, self.field_of(error), error)
+        except StoreUnavailable as error:
+            form.add_error(None, f"{error}. Nothing is known to be saved: look at it again before you repeat.")
+        return None
+
+    def _say_stale(self, form: forms.Form, key: str) -> bool:
+        """Shows the current values beside the submitted ones, if the record changed since the form was opened."""
+        try:
+            now = self.read(key)
+        except self.not_found:
+            form.add_error(None, "It was deleted meanwhile.")
+            return True
+        opened = form.cleaned_data.get(VERSION, "")
+        if opened == self.version_of(now):
+            return False
+        form.add_error(None, stale_message(opened, self.version_of(now), last_entry(self.model, key)))
+        form.current_values = differences(form, self.make_form(now, None))  # type: ignore[attr-defined]
+        return True
+
+    def _form_page(self, request: HttpRequest, form: forms.Form, shown: Shown | None) -> HttpResponse:
+        adminform = AdminForm(form, [*self.form_sections(form), *hidden_fields(form)], {}, model_admin=self)  # type: ignore[arg-type]
+        may_write = self.has_change_permission(request, shown) if shown else True
+        verb = ("Change" if may_write else "View") if shown else "Add"
+        context = {
+            **self.admin_site.each_context(request),
+            **self._facts(shown),
+            "title": f"{verb} {self.opts.verbose_name}",
+            "subtitle": str(shown) if shown else None,
+            "adminform": adminform,
+            "object_id": shown.pk if shown else None,
+            "is_popup": False,
+            "to_field": None,
+            "media": self.media + adminform.media,
+            "inline_admin_formsets": [],
+            "errors": [error for errors in form.errors.values() for error in errors],
+            "current_values": getattr(form, "current_values", ()),
+            "preserved_filters": self.get_preserved_filters(request),
+        }
+        return self.render_change_form(request, context, add=not shown, change=bool(shown), obj=shown)

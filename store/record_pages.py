@@ -1,4 +1,4 @@
-"""What the admin of Cassandra records shows: pages of a list, filters, and sections of facts. Values only, no behaviour."""
+"""What the admin of Cassandra records shows: pages of a list, filters, sections of facts. Values, no behaviour."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,10 +32,11 @@ class Section:
     rows: Sequence[Sequence[Any]] = ()
     empty: str = ""
     note: str = ""
+    last_is_total: bool = False
 
 
 class Shown:
-    """A record as Django's admin templates want an object: a key for its urls, a name, and the model it is listed under."""
+    """A record as Django's admin templates want an object: a key for its urls, a name, and its model's names."""
 
     def __init__(self, record: Any, key: str, name: str, meta: Any) -> None:
         self.record, self.pk, self._name, self._meta = record, key, name, meta

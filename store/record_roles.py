@@ -1,4 +1,4 @@
-"""The three roles, as Django groups: `viewer` reads, `operator` also schedules, releases and drains, `admin` everything."""
+"""The three roles, as Django groups: `viewer` reads, `operator` also schedules and drains, `admin` everything."""
 
 from typing import Any
 
