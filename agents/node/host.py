@@ -1,0 +1,158 @@
+"""One provider of this agent: it reports what it has, says that it is alive, and looks for orders."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+
+from agents.node.builders.builder import Builder
+from agents.node.configuration import Configuration, ProviderConfiguration
+from agents.node.instances import Instance, InstanceStore, State, intend, intend_end
+from agents.node.inventory import inventory_of
+from agents.node.journal import Journal
+from agents.node.life import Life, Surroundings
+from agents.node.portal import Portal, ProviderLine
+from agents.protocol import TO_BUILD, ClaimOrder, DestroyOrder, Report
+
+AFTER_ERROR = 10.0
+SHORTEST_HEARTBEAT = 0.2
+LONGEST_HEARTBEAT = 300.0
+SPREAD_PER_PROVIDER = 0.02
+"""Seconds: a fleet in one process starts over this long a provider, not all at the same moment."""
+
+
+class Host:
+    def __init__(
+        self,
+        provider: ProviderConfiguration,
+        settings: Configuration,
+        portal: Portal,
+        builder: Builder,
+        journal: Journal,
+    ) -> None:
+        self._provider = provider
+        self._settings = settings
+        self._journal = journal.bind(provider=provider.name)
+        self._line = ProviderLine(portal, provider.provider_id, provider.token, self._journal)
+        self._store = InstanceStore(settings.state_dir, provider.provider_id)
+        self._around = Surroundings(self._line, builder, self._store, self._siblings_ended, self._changed)
+        self._lives: dict[str, Life] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._change = asyncio.Event()
+        self._reported: list[Report] = []
+        self._reported_at = 0.0
+        self._heartbeat_interval = settings.heartbeat_interval
+        self._unreadable: set[str] = set()
+
+    async def run(self) -> None:
+        await asyncio.sleep(random.uniform(0, SPREAD_PER_PROVIDER * len(self._settings.providers)))
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._forever("report", self.report))
+            loops.create_task(self._forever("heartbeat", self.heartbeat))
+            loops.create_task(self._forever("poll", self.poll))
+
+    async def run_once(self) -> None:
+        """One report, one heartbeat, then orders until a look brings no new ones and what was begun is settled."""
+        await self.report()
+        await self.heartbeat()
+        seen: set[str] = set()
+        while True:
+            await self.poll()
+            fresh = set(self._lives) - seen
+            seen |= fresh
+            await self._until(lambda: all(life.instance.state == State.ACTIVE for life in self._lives.values()))
+            if not fresh:
+                return
+
+    def resume(self) -> None:
+        """Takes up what an earlier run of the agent left. Raises OSError when the state cannot be read at all."""
+        for instance in self._store.load(self._set_aside):
+            life = Life(instance, self._around, self._journal)
+            self._begin(life, life.resume())
+
+    async def report(self) -> float:
+        """Says what the host has when that changed or was not said for long. Returns seconds until the next look."""
+        measured = inventory_of(self._provider, Path(self._settings.state_dir))
+        is_due = time.monotonic() - self._reported_at >= self._settings.report_interval
+        if self._reported != [measured] or is_due:
+            await self._line.report(measured)
+            self._reported, self._reported_at = [measured], time.monotonic()
+            self._journal.info("reported", totals=dict(measured.totals))
+        return min(self._settings.measure_interval, self._settings.report_interval) * random.uniform(0.9, 1.0)
+
+    async def heartbeat(self) -> float:
+        answer = await self._line.heartbeat()
+        self._heartbeat_interval = min(max(answer.interval, SHORTEST_HEARTBEAT), LONGEST_HEARTBEAT)
+        return self._heartbeat_interval * random.uniform(0.8, 1.0)
+
+    async def poll(self) -> float:
+        page = await self._line.orders()
+        for complaint in set(page.unreadable) - self._unreadable:
+            self._journal.error("an order cannot be read and is left alone", detail=complaint)
+        self._unreadable = set(page.unreadable)
+        for claim in page.claims:
+            self._consider(claim)
+        for order in page.destroy:
+            self._take_away(order)
+        return self._settings.poll_interval * random.uniform(0.8, 1.2)
+
+    def _consider(self, claim: ClaimOrder) -> None:
+        """A claim that is known is being lived already, however often the portal shows it."""
+        if claim.claim_id not in self._lives and claim.state in TO_BUILD:
+            life = Life(intend(claim), self._around, self._journal)
+            self._begin(life, life.begin())
+        if claim.release_requested and claim.claim_id in self._lives:
+            self._lives[claim.claim_id].release()
+
+    def _take_away(self, order: DestroyOrder) -> None:
+        if order.claim_id in self._lives:
+            self._lives[order.claim_id].destroy()
+        else:
+            life = Life(intend_end(order), self._around, self._journal)
+            self._begin(life, life.begin())
+
+    def _begin(self, life: Life, story: Coroutine[None, None, None]) -> None:
+        self._lives[life.instance.claim_id] = life
+        task = asyncio.create_task(self._live(life, story))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _live(self, life: Life, story: Coroutine[None, None, None]) -> None:
+        try:
+            await story
+        except Exception as error:  # such as a full disk before the intent is written: the next look begins again
+            self._journal.error("a claim was left alone for now", claim=life.instance.claim_id, error=repr(error))
+        finally:
+            self._lives.pop(life.instance.claim_id, None)
+            self._changed()
+
+    async def _forever(self, name: str, turn: Callable[[], Awaitable[float]]) -> None:
+        while True:
+            try:
+                pause = await turn()
+            except Exception as error:  # an answer that makes no sense, a disk that cannot be measured: later again
+                self._journal.error(f"{name} failed, trying again", error=repr(error))
+                pause = AFTER_ERROR
+            await asyncio.sleep(pause)
+
+    async def _siblings_ended(self, instance: Instance) -> None:
+        def is_waited_for(life: Life) -> bool:
+            other = life.instance
+            is_sibling = other.request_id == instance.request_id and other.claim_id != instance.claim_id
+            return is_sibling and other.state == State.ENDING and not life.is_taken_away
+
+        await self._until(lambda: not any(is_waited_for(life) for life in self._lives.values()))
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        while not is_so():
+            self._change.clear()
+            await self._change.wait()
+
+    def _changed(self) -> None:
+        self._change.set()
+
+    def _set_aside(self, path: Path, error: str) -> None:
+        self._journal.error("a state file cannot be read and was set aside", file=str(path), error=error)

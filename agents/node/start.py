@@ -1,0 +1,100 @@
+"""From a command line to a running agent, and from a signal to its end; instances outlive it on purpose."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agents.node.builders.builder import Builder
+from agents.node.builders.registry import make_builder
+from agents.node.configuration import Configuration, read_configuration
+from agents.node.fields import ConfigurationError
+from agents.node.host import Host
+from agents.node.inventory import check_measurable
+from agents.node.journal import Journal, open_journal
+from agents.node.portal import Portal
+
+EXIT_CONFIGURATION = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", required=True, metavar="FILE", help="the agent's configuration (docs/agent.md)")
+    parser.add_argument(
+        "--once", action="store_true", help="report, send a heartbeat, do what is ordered now, and exit with 0"
+    )
+    parser.add_argument("--log-json", action="store_true", help="log JSON objects instead of key=value lines")
+
+
+def run(config: str, *, once: bool, log_json: bool) -> int:
+    """Returns the exit code: 0 ended as told, 1 stopped before `once` was done, 2 the configuration is of no use."""
+    journal = open_journal(log_json)
+    try:
+        configuration = read_configuration(config, os.environ)
+        for provider in configuration.providers:
+            check_measurable(provider)
+        builder = make_builder(configuration)
+        with _only_agent(configuration.state_dir):
+            return asyncio.run(_drive(configuration, builder, journal, once))
+    except ConfigurationError as error:
+        print(f"run_agent: {error}", file=sys.stderr)
+        return EXIT_CONFIGURATION
+
+
+async def _drive(configuration: Configuration, builder: Builder, journal: Journal, once: bool) -> int:
+    work = asyncio.create_task(_work(configuration, builder, journal, once))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    try:
+        await work
+    except asyncio.CancelledError:
+        journal.info("stopped; instances go on without the agent")
+        return 1 if once else 0
+    return 0
+
+
+async def _work(configuration: Configuration, builder: Builder, journal: Journal, once: bool) -> None:
+    portal = _portal(configuration, journal)
+    hosts = [Host(provider, configuration, portal, builder, journal) for provider in configuration.providers]
+    journal.info("started", portal=configuration.portal, providers=len(hosts), builder=configuration.builder)
+    try:
+        for host in hosts:
+            host.resume()
+        async with asyncio.TaskGroup() as group:
+            for host in hosts:
+                group.create_task(host.run_once() if once else host.run())
+    except OSError as error:
+        raise ConfigurationError(f"state_dir: {error}") from error
+    finally:
+        await portal.close()
+
+
+def _portal(configuration: Configuration, journal: Journal) -> Portal:
+    try:
+        return Portal(configuration.portal, configuration.ca_file, configuration.retry_longest, journal)
+    except OSError as error:
+        raise ConfigurationError(f"ca_file: {configuration.ca_file}: {error}") from error
+
+
+@contextmanager
+def _only_agent(state_dir: Path) -> Iterator[None]:
+    """Two agents on the same state would each build what the other forgot."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(state_dir / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigurationError(f"state_dir: {state_dir}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigurationError(f"state_dir: {state_dir}: another agent is running on it") from error
+    else:
+        yield
+    finally:
+        os.close(lock)

@@ -1,0 +1,248 @@
+"""What portal and agent say to each other, written down once so that neither side can drift.
+
+Plain constants, routes and frozen dataclasses with their parse functions: no Django, no driver, nothing but the
+standard library, because the agent runs on hosts where none of the portal's packages are installed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+ROUTE_REPORT = "/api/providers/{provider_id}/report"
+ROUTE_HEARTBEAT = "/api/providers/{provider_id}/heartbeat"
+ROUTE_CLAIMS = "/api/providers/{provider_id}/claims"
+ROUTE_BUILDING = "/api/claims/{claim_id}/building"
+ROUTE_CONSUME = "/api/claims/{claim_id}/consume"
+ROUTE_FAILED = "/api/claims/{claim_id}/failed"
+ROUTE_DESTROYED = "/api/requests/{request_id}/destroyed"
+
+REASON_RELEASED = "released"
+
+REASON_LIMIT = 1000
+"""Longest reason an agent sends, in characters; program output goes into it and nobody reads more in a list."""
+
+DEFAULT_HEARTBEAT_INTERVAL = 10.0
+DEFAULT_HEARTBEAT_TTL = 30.0
+DEFAULT_POLL_INTERVAL = 2.0
+DEFAULT_REPORT_INTERVAL = 300.0
+
+
+class ClaimState(StrEnum):
+    """The states of a claim an agent may be shown or told; the last four only appear in a refusal's `claim_state`."""
+
+    HELD = "held"
+    CLAIMED = "claimed"
+    NOTIFIED = "notified"
+    BUILDING = "building"
+    ACTIVE = "active"
+    CONSUMED = "consumed"
+    RELEASED = "released"
+    CLOSED = "closed"
+    MISSING = "missing"
+
+
+TO_BUILD = frozenset({ClaimState.CLAIMED, ClaimState.NOTIFIED, ClaimState.BUILDING})
+"""A claim in one of these is the agent's to build; a held one may still be taken back, an active one has no agent."""
+
+GONE = frozenset({ClaimState.RELEASED, ClaimState.CLOSED, ClaimState.MISSING})
+"""A refusal with one of these says that the claim will never come back."""
+
+
+class ProtocolError(ValueError):
+    """What the other side sent is not what this page says; the message names the field."""
+
+
+@dataclass(frozen=True)
+class InstanceOrder:
+    """What to run: names only, because the host's own configuration says what an image is."""
+
+    name: str = ""
+    image: str = ""
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClaimOrder:
+    """A claim to build. Amounts are negative, as they are in the claim's record."""
+
+    claim_id: str
+    request_id: str
+    provider: str
+    consumer: str
+    project: str
+    resource_class: str
+    amounts: Mapping[str, int]
+    state: ClaimState
+    expires_at: str
+    instance: InstanceOrder
+    release_requested: bool
+
+
+@dataclass(frozen=True)
+class DestroyOrder:
+    """An instance to take away; its amounts come back when the agent says that it is gone."""
+
+    claim_id: str
+    request_id: str
+    provider: str
+    consumer: str
+    amounts: Mapping[str, int]
+    instance: InstanceOrder
+
+
+@dataclass(frozen=True)
+class ClaimPage:
+    """One page of a provider's orders. `unreadable` says, one line each, which entries this side could not parse."""
+
+    claims: tuple[ClaimOrder, ...]
+    destroy: tuple[DestroyOrder, ...]
+    next_cursor: str
+    unreadable: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a host is: totals in the columns' units, never what is free at the moment."""
+
+    totals: Mapping[str, int]
+    properties: Mapping[str, object] = field(default_factory=dict)
+    traits: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        return {"totals": dict(self.totals), "properties": dict(self.properties), "traits": list(self.traits)}
+
+
+@dataclass(frozen=True)
+class HeartbeatAnswer:
+    """Seconds: how long the portal takes this host for alive, and when it wants to hear again."""
+
+    ttl: float
+    interval: float
+
+
+def parse_claim(data: object) -> ClaimOrder:
+    """Raises ProtocolError for anything an agent could not act on safely, ids that are not UUIDs first of all."""
+    body = _mapping(data, "claim")
+    return ClaimOrder(
+        claim_id=_identifier(body, "id"),
+        request_id=_identifier(body, "request_id"),
+        provider=_identifier(body, "provider"),
+        consumer=_text(body, "consumer"),
+        project=_text(body, "project"),
+        resource_class=_text(body, "resource_class"),
+        amounts=parse_amounts(body.get("amounts")),
+        state=_state(body),
+        expires_at=_text(body, "expires_at"),
+        instance=parse_instance(body.get("instance")),
+        release_requested=body.get("release_requested") is True,
+    )
+
+
+def parse_destroy(data: object) -> DestroyOrder:
+    body = _mapping(data, "destroy")
+    return DestroyOrder(
+        claim_id=_identifier(body, "claim_id"),
+        request_id=_identifier(body, "request_id"),
+        provider=_identifier(body, "provider"),
+        consumer=_text(body, "consumer"),
+        amounts=parse_amounts(body.get("amounts")),
+        instance=parse_instance(body.get("instance")),
+    )
+
+
+def parse_page(data: object) -> ClaimPage:
+    """One bad entry must not keep a host from its other orders, so bad ones are named in `unreadable` and left out."""
+    body = _mapping(data, "claims")
+    claims: list[ClaimOrder] = []
+    destroy: list[DestroyOrder] = []
+    unreadable: list[str] = []
+    for entry in _list(body, "results"):
+        try:
+            claims.append(parse_claim(entry))
+        except ProtocolError as error:
+            unreadable.append(f"claim: {error}")
+    for entry in _list(body, "destroy"):
+        try:
+            destroy.append(parse_destroy(entry))
+        except ProtocolError as error:
+            unreadable.append(f"destroy: {error}")
+    return ClaimPage(tuple(claims), tuple(destroy), _text(body, "next"), tuple(unreadable))
+
+
+def parse_heartbeat(data: object) -> HeartbeatAnswer:
+    body = _mapping(data, "heartbeat")
+    return HeartbeatAnswer(
+        ttl=_seconds(body, "ttl", DEFAULT_HEARTBEAT_TTL),
+        interval=_seconds(body, "interval", DEFAULT_HEARTBEAT_INTERVAL),
+    )
+
+
+def parse_instance(data: object) -> InstanceOrder:
+    """A claim without an instance (null) is one with no names: the agent's default image is built."""
+    if data is None:
+        return InstanceOrder()
+    body = _mapping(data, "instance")
+    metadata = body.get("metadata")
+    return InstanceOrder(
+        name=_text(body, "name"),
+        image=_text(body, "image"),
+        metadata={} if metadata is None else _mapping(metadata, "instance.metadata"),
+    )
+
+
+def parse_amounts(data: object) -> Mapping[str, int]:
+    amounts: dict[str, int] = {}
+    for column, amount in _mapping(data, "amounts").items():
+        if isinstance(amount, bool) or not isinstance(amount, int):
+            raise ProtocolError(f"amounts.{column}: not an integer")
+        amounts[column] = amount
+    return amounts
+
+
+def _mapping(data: object, name: str) -> Mapping[str, object]:
+    if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
+        raise ProtocolError(f"{name}: not an object")
+    return data
+
+
+def _list(body: Mapping[str, object], name: str) -> list[object]:
+    value = body.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise ProtocolError(f"{name}: not a list")
+    return value
+
+
+def _text(body: Mapping[str, object], name: str) -> str:
+    value = body.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ProtocolError(f"{name}: not a string")
+    return value
+
+
+def _identifier(body: Mapping[str, object], name: str) -> str:
+    """Ids become parts of file names and URLs on the agent's side, so nothing but a UUID passes."""
+    try:
+        return str(uuid.UUID(_text(body, name)))
+    except ValueError as error:
+        raise ProtocolError(f"{name}: not a UUID") from error
+
+
+def _state(body: Mapping[str, object]) -> ClaimState:
+    try:
+        return ClaimState(_text(body, "state"))
+    except ValueError as error:
+        raise ProtocolError(f"state: {error}") from error
+
+
+def _seconds(body: Mapping[str, object], name: str, default: float) -> float:
+    value = body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise ProtocolError(f"{name}: not a number of seconds above 0")
+    return float(value)
