@@ -94,6 +94,7 @@ def _insert(order: Order, member: Member, now: dt.datetime) -> Statement:
         "state": order.state,
         "cell": order.home.cell,
         "resource_class": member.resource_class,
+        "name": member.provider_name,
         "request_id": order.request_id,
         "epoch": order.epoch,
         "member": member.number,

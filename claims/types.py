@@ -25,6 +25,7 @@ class Member:
     claim_id: UUID
     number: int
     provider_id: UUID
+    provider_name: str
     resource_class: str
     amounts: Mapping[str, int]  # positive, in the column's unit
     state_version: int  # of the provider, as the decision saw it

@@ -76,6 +76,7 @@ class Record:
     id: UUID
     root_id: UUID
     provider_id: UUID
+    provider_name: str
     home: Home
     kind: str
     state: str
@@ -153,6 +154,7 @@ def record_of(home: Home, row: Row) -> Record:
         id=row["record_id"],
         root_id=row["root_id"],
         provider_id=row["provider_id"],
+        provider_name=row["name"] or "",
         home=Home(row.get("cell") or home.cell, home.datacenter),
         kind=row["kind"],
         state=row["state"],

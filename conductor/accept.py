@@ -1,0 +1,115 @@
+"""A request is accepted: its plan goes into its row by one transaction, before any claim is made.
+
+Lookups and the list of open work are written before that (false positives, never negatives).
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from cassandra.util import uuid_from_time
+from django.conf import settings
+
+from conductor.identify import home_of, make_request_id
+from conductor.rows import RequestRow, insert, open_write, plan_json
+from conductor.states import FAILED, SCHEDULING
+from conductor.types import Explanation, Plan, PlannedMember, ScheduleRequest, Try
+from providers import cells
+from providers.heartbeat import ALWAYS
+from scheduler.assign import Assignment
+from scheduler.types import Candidate
+from store.home import Home
+from store.session import keyspace, write_many
+
+
+
+def plan_of(assignment: Assignment) -> Plan:
+    """The assignment as a plan. On one tree one transaction makes all claims; over several each tree is held first."""
+    members = tuple(
+        PlannedMember(u.member, u.resource.resource_class, dict(u.resource.amounts), tuple(_try(c) for c in u.tries))
+        for u in assignment.units
+    )
+    one_tree = len({m.tries[0].root_id for m in members}) == 1
+    return Plan(holds=not one_tree, members=members)
+
+
+def accept(
+    request: ScheduleRequest, request_id: UUID, plan: Plan | None, explanation: Explanation | None
+) -> tuple[RequestRow | None, bool]:
+    """The request's row, and whether this call made it (else another had the id). None: no answer, or no cell at all.
+
+    Without a plan the row records the refusal, so that a repetition gets the same answer.
+    """
+    home = home_of(request_id)
+    if home is None:
+        return None, False
+    cell = plan.members[0].tries[0].cell if plan else request.cell or home.cell
+    now = dt.datetime.now(dt.UTC)
+    owner = uuid4()
+    lease = dt.timedelta(seconds=settings.SCHEDULE_DEADLINE + settings.REQUEST_LEASE)
+    write_many(_lookups(request, request_id, home, cell, now, due_at=now + lease if plan else None))
+    columns: dict[str, Any] = {
+        "state": SCHEDULING if plan else FAILED,
+        "epoch": 0,
+        "lease_until": now + lease,
+        "deadline": now + dt.timedelta(seconds=settings.SCHEDULE_DEADLINE),
+        "cell": cell,
+        "project": request.project,
+        "consumer": request.consumer,
+        "username": request.username,
+        "fingerprint": request.fingerprint,
+        "body": json.dumps(request.body, separators=(",", ":"), ensure_ascii=False),
+        "plan": plan_json(plan) if plan else None,
+        "committed": False,
+        "attempts": 0,
+        "response": json.dumps(response_of(explanation), separators=(",", ":")) if explanation else None,
+        "reason": "" if plan else "no_valid_host",
+    }
+    row = insert(home, request_id, owner, columns)
+    return row, row is not None and row.owner == owner
+
+
+def response_of(explanation: Explanation) -> Mapping[str, Any]:
+    return {"explain": explanation.as_json()}
+
+
+def new_request_id(request: ScheduleRequest) -> UUID | None:
+    """An id made here, at home in the request's cell (or the first there is); None when there is no cell."""
+    known = cells.all_cells()
+    if not known:
+        return None
+    named = next((cell for cell in known if cell.name == request.cell), known[0])
+    return make_request_id(named.number)
+
+
+def _lookups(
+    request: ScheduleRequest, request_id: UUID, home: Home, cell: str, now: dt.datetime, due_at: dt.datetime | None
+) -> list[tuple[str, Any]]:
+    listed = cells.home_of(cell)
+    space = keyspace(listed.datacenter)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    writes: list[tuple[str, Any]] = [
+        (
+            f"INSERT INTO {space}.requests_by_hour (cell, hour, id, request_id, project, consumer) VALUES (?, ?, ?, ?, ?, ?)",
+            [cell, hour, uuid_from_time(now.timestamp()), request_id, request.project, request.consumer],
+        ),
+        (f"INSERT INTO {space}.request_hours (cell, hour) VALUES (?, ?)", [cell, hour]),
+    ]
+    if due_at is not None:
+        writes.append(open_write(home, request_id, due_at))
+    return writes
+
+
+def _try(candidate: Candidate) -> Try:
+    return Try(
+        candidate.provider_id,
+        candidate.name,
+        candidate.root_id,
+        candidate.cell,
+        candidate.datacenter,
+        candidate.state_version,
+        candidate.root_state_version,
+        candidate.heartbeat == ALWAYS,
+    )

@@ -1,0 +1,81 @@
+"""The commit point of a request, and its opposite.
+
+On one tree the claim's own transaction is the commit. Over several trees each is held, then the request row is moved:
+that is the commit; confirming the holds comes after it and anyone may do it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from claims import mark
+from claims.find import find_any
+from claims.release import release
+from claims.types import HELD
+from conductor.attempt import Attempted
+from conductor.rows import RequestRow, close_open, move, parts_json
+from conductor.states import CLAIMED, FAILED, SCHEDULING
+from conductor.types import Part, Plan
+from events.append import append
+from events.types import REQUEST_STATE, News
+from providers.records import Record
+from store.home import Home
+
+
+def commit(row: RequestRow, plan: Plan, tried: Attempted) -> RequestRow | None:
+    """The row after the commit; None when another owner moved the request meanwhile (then it is theirs to finish)."""
+    if not plan.holds and not tried.without:
+        tell(row, CLAIMED)
+        if all(part.agentless for part in tried.parts):
+            # It waits for nothing but people: off the list of open work. (A release puts it back.)
+            close_open(row)
+        return row
+    moved = move(row, CLAIMED, members=parts_json(tried.parts), committed=True, attempts=tried.attempts)
+    if moved is None:
+        abort(row, tried.parts)
+        return None
+    confirm(tried.parts)
+    tell(moved, CLAIMED)
+    if all(part.agentless for part in tried.parts):
+        close_open(moved)
+    return moved
+
+
+def confirm(parts: Sequence[Part]) -> None:
+    """Turns committed holds into claims that agents see."""
+    for part in parts:
+        record = record_of(part)
+        if record is not None and record.state == HELD:
+            mark.confirm(record)
+
+
+def abort(row: RequestRow, parts: Sequence[Part]) -> None:
+    """Gives back what this plan had held. Only holds of this plan: claims that another owner committed are theirs."""
+    for part in parts:
+        record = record_of(part)
+        if record is not None and record.state == HELD:
+            release(record, (HELD,))
+
+
+def refuse(row: RequestRow, reason: str, response: Mapping[str, Any]) -> bool:
+    """Ends a request that could not be placed; False when another owner moved it meanwhile."""
+    if row.state != SCHEDULING:
+        return False
+    moved = move(row, FAILED, reason=reason, response=json.dumps(response, separators=(",", ":")))
+    if moved is None:
+        return False
+    close_open(moved)
+    tell(moved, FAILED, reason)
+    return True
+
+
+def record_of(part: Part) -> Record | None:
+    """The part's record as it is now."""
+    return find_any(part.claim_id)
+
+
+def tell(row: RequestRow, state: str, reason: str = "") -> None:
+    data = {"state": state, "reason": reason, "consumer": row.consumer, "project": row.project}
+    append(Home(row.cell, row.home.datacenter), [News(REQUEST_STATE, request_id=row.request_id, data=data)])
+
+

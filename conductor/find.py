@@ -1,0 +1,157 @@
+"""Finds requests: one with its whole life, or a page of them, newest first."""
+
+import base64
+import binascii
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from conductor.outcome import parts_of, records_of, state_of
+from conductor.rows import RequestRow, find, get, history
+from conductor.types import RequestView
+from events.tail import time_of
+from providers import cells
+from providers.refusals import Invalid, NotFound
+from store.home import Home
+from store.session import keyspace, read_many
+
+READ_A_PAGE = 2000  # lookup rows looked at per page, however rare what is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFilter:
+    """Which requests: each field narrows; empty ones do not."""
+
+    cell: str = ""
+    state: str = ""
+    project: str = ""
+    consumer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPage:
+    results: Sequence[RequestView]
+    next: str | None
+
+
+def read_request(request_id: UUID) -> RequestView:
+    """A request with its parts, records and history. Raises NotFound."""
+    row = get(request_id)
+    return _view(row, with_history=True)
+
+
+def list_requests(wanted: RequestFilter, limit: int, cursor: str | None = None) -> RequestPage:
+    """Requests, newest first; a page may be short before the end. Raises Invalid for a garbled cursor."""
+    homes = _homes(wanted.cell)
+    before = last = _decode(cursor)
+    found: list[RequestView] = []
+    looked = 0
+    for hour in _hours(homes, before):
+        while True:
+            rows = _lookups(homes, hour, before, wanted)
+            for row in rows:
+                request = find(row["request_id"])
+                view = _view(request) if request is not None else None
+                if view is not None and _matches(view, wanted):
+                    if len(found) == limit:
+                        return RequestPage(found, _encode(last))
+                    found.append(view)
+                last = before = row["id"]
+            looked += len(rows)
+            if looked >= READ_A_PAGE:
+                return RequestPage(found, _encode(last))
+            if not rows:
+                break
+    return RequestPage(found, None)
+
+
+def _view(row: RequestRow, with_history: bool = False) -> RequestView:
+    parts = parts_of(row)
+    records = records_of(parts)
+    return RequestView(
+        request_id=row.request_id,
+        state=state_of(row, parts, records),
+        cell=row.cell,
+        project=row.project,
+        consumer=row.consumer,
+        username=row.username,
+        reason=row.reason,
+        attempts=row.attempts,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        body=row.body,
+        parts=parts,
+        records=[r for r in records if r is not None],
+        plan=row.plan,
+        history=history(row) if with_history else (),
+        explanation=(row.response or {}).get("explain"),
+    )
+
+
+def _matches(view: RequestView, wanted: RequestFilter) -> bool:
+    return (
+        wanted.cell in ("", view.cell)
+        and wanted.state in ("", view.state)
+        and wanted.project in ("", view.project)
+        and wanted.consumer in ("", view.consumer)
+    )
+
+
+def _homes(cell: str) -> list[Home]:
+    if not cell:
+        return [c.home for c in cells.all_cells()]
+    try:
+        return [cells.find(cell).home]
+    except NotFound:
+        return []
+
+
+def _hours(homes: Sequence[Home], before: UUID | None) -> list[dt.datetime]:
+    """The hours that have requests, newest first, from the cursor's on."""
+    queries = [
+        (f"SELECT hour FROM {keyspace(home.datacenter)}.request_hours WHERE cell = ? LIMIT 10000", [home.cell])
+        for home in homes
+    ]
+    hours = {row["hour"].replace(tzinfo=dt.UTC) for rows in read_many(queries) for row in rows}
+    latest = time_of(before) if before else None
+    return sorted((hour for hour in hours if latest is None or hour <= latest), reverse=True)
+
+
+def _lookups(homes: Sequence[Home], hour: dt.datetime, before: UUID | None, wanted: RequestFilter) -> list[dict[str, Any]]:
+    queries: list[tuple[str, list[Any]]] = []
+    for home in homes:
+        cql = f"SELECT id, request_id FROM {keyspace(home.datacenter)}.requests_by_hour WHERE cell = ? AND hour = ?"
+        values: list[Any] = [home.cell, hour]
+        if before is not None:
+            cql += " AND id < ?"
+            values.append(before)
+        for column, value in (("project", wanted.project), ("consumer", wanted.consumer)):
+            if value:
+                cql += f" AND {column} = ?"
+                values.append(value)
+        # Filtering inside one hour's partition of one cell, cut by LIMIT.
+        queries.append((f"{cql} LIMIT 100 ALLOW FILTERING", values))
+    rows = [row for found in read_many(queries) for row in found]
+    return sorted(rows, key=lambda row: (row["id"].time, row["id"].bytes), reverse=True)[:100]
+
+
+def _encode(last: UUID | None) -> str | None:
+    if last is None:
+        return None
+    return base64.urlsafe_b64encode(last.bytes).rstrip(b"=").decode()
+
+
+def _decode(cursor: str | None) -> UUID | None:
+    if not cursor:
+        return None
+    try:
+        found = UUID(bytes=base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error) as error:
+        raise Invalid("next", "is not a cursor of this list") from error
+    if found.version != 1:
+        raise Invalid("next", "is not a cursor of this list")
+    return found
+
+

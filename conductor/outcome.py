@@ -1,0 +1,113 @@
+"""What a request has come to: its state, its claims, and the first answer again for whoever repeats it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from claims.image import image_of_claim
+from claims.types import ACTIVE as CLAIM_ACTIVE
+from claims.types import BUILDING as CLAIM_BUILDING
+
+from conductor.attempt import part_of
+from conductor.decide import Decision
+from conductor.rows import RequestRow
+from conductor.states import ACTIVE, BUILDING, CLAIMED, FAILED, RELEASED, RELEASING, SCHEDULING
+from conductor.types import Contended, NoValidHost, Outcome, Part, Pending, Placed
+from providers.image import Image
+from providers.records import CLAIM, CLOSED, INSTANCE, Record, record_of
+from store.home import Home
+from store.session import keyspace, read_many
+
+NOBODY = UUID(int=0)
+
+
+def parts_of(row: RequestRow) -> tuple[Part, ...]:
+    """The claims that the request made: from the row once it says so, else those of the plan's ids that are there."""
+    if row.parts or row.plan is None or row.plan.holds:
+        return row.parts
+    tries = [(m, n, t) for m in row.plan.members for n, t in enumerate(m.tries)]
+    planned = [part_of(row, member, number, place) for member, number, place in tries]
+    return tuple(p for p, r in zip(planned, records_of(planned), strict=True) if r is not None and r.kind != CLOSED)
+
+
+def records_of(parts: Sequence[Part]) -> list[Record | None]:
+    """The parts' records as they are now, in order; None for those that are gone. Bounded by the request's size."""
+    pages = read_many(
+        (
+            f"SELECT * FROM {keyspace(p.datacenter)}.provider_records "
+            "WHERE root_id = ? AND provider_id = ? AND record_id = ?",
+            [p.root_id, p.provider_id, p.claim_id],
+        )
+        for p in parts
+    )
+    return [
+        record_of(Home(p.cell, p.datacenter), rows[0]) if rows and rows[0]["kind"] else None
+        for p, rows in zip(parts, pages, strict=True)
+    ]
+
+
+def state_of(row: RequestRow, parts: Sequence[Part], records: Sequence[Record | None]) -> str:
+    """The request's state as everyone is told: what the row says, and what the claims under its ids say together."""
+    there = [r for r in records if r is not None and r.kind in (CLAIM, INSTANCE)]
+    if row.state == SCHEDULING:
+        if not there:
+            return SCHEDULING
+        return BUILDING if any(r.state == CLAIM_BUILDING for r in there) else CLAIMED
+    if row.state == CLAIMED:
+        return BUILDING if any(r.state == CLAIM_BUILDING or r.kind == INSTANCE for r in there) else CLAIMED
+    if row.state == ACTIVE:
+        # Active only after the claims that its agents consumed are gone from every list.
+        agentless = {p.claim_id for p in parts if p.agentless}
+        waiting = any(r.kind == CLAIM and (r.id not in agentless or r.state != CLAIM_ACTIVE) for r in there)
+        return BUILDING if waiting else ACTIVE
+    if row.state == RELEASING and not there:
+        return row.ends_as or RELEASED
+    return row.state
+
+
+def claim_images(row: RequestRow, parts: Sequence[Part]) -> list[Image]:
+    """The claims in the API's form: as they are while they are claims, else as they were made."""
+    return [
+        image_of_claim(record) if record is not None and record.kind == CLAIM else _as_made(row, part)
+        for part, record in zip(parts, records_of(parts), strict=True)
+    ]
+
+
+def _as_made(row: RequestRow, part: Part) -> Image:
+    return {
+        "id": str(part.claim_id),
+        "request_id": str(row.request_id),
+        "provider": str(part.provider_id),
+        "provider_name": part.provider_name,
+        "cell": part.cell,
+        "resource_class": part.resource_class,
+        "consumer": row.consumer,
+        "project": row.project,
+        "amounts": {name: -amount for name, amount in part.amounts.items() if amount},
+        "state": CLAIMED,
+        "created_at": row.created_at,
+        "expires_at": None,
+        "generation": None,
+    }
+
+
+def replay(row: RequestRow) -> Outcome | None:
+    """The first outcome, from the row; None while it is still being decided."""
+    explanation: Mapping[str, Any] = (row.response or {}).get("explain") or {}
+    if row.state == FAILED and row.reason == "no_valid_host":
+        return NoValidHost(row.request_id, explanation)
+    if row.state == FAILED and not row.parts:
+        return Contended(row.request_id, int((row.response or {}).get("attempts", 0)))
+    parts = parts_of(row)
+    if row.state == SCHEDULING and not parts:
+        return None
+    if row.state == SCHEDULING and row.plan is not None and len(parts) < len(row.plan.members):
+        return None
+    return Placed(row.request_id, claim_images(row, parts), max(1, row.attempts), replayed=True)
+
+
+def nowhere(decision: Decision) -> Outcome:
+    """There is no cell: a refusal that no row could keep."""
+    if decision.explanation is None:
+        return Pending(NOBODY)
+    return NoValidHost(NOBODY, decision.explanation.as_json())

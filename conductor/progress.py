@@ -1,0 +1,175 @@
+"""What a host says of its claims: it builds, it has built, it could not, it is gone.
+
+Each moves the request row first (the row decides), then the records; repeated after a crash, each finishes the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from claims import mark
+from claims.consume import consume
+from claims.find import find_any, was_a_claim
+from claims.release import ANY, destroy, release
+from claims.types import ACTIVE as CLAIM_ACTIVE
+from claims.types import HELD, Not
+from conductor.commit import confirm, tell
+from conductor.outcome import parts_of, records_of
+from conductor.release import finish_release, start_release
+from conductor.rows import RequestRow, close_open, get, move, parts_json, remember
+from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, SCHEDULING
+from conductor.types import BUILT, GONE, Part
+from events.types import CLAIM_FAILED
+from providers.records import CLAIM, CLOSED, INSTANCE, Record
+from providers.refusals import Conflict, NotFound
+
+TRIES = 8
+CONSUMED, RELEASED, CLOSED_STATE, MISSING, HELD_STATE = "consumed", "released", "closed", "missing", "held"
+
+
+class ClaimGone(Conflict):
+    """The claim is not what the agent thinks; `claim_state` says what it is, so that the agent knows what to do."""
+
+    def __init__(self, claim_state: str, message: str) -> None:
+        super().__init__(message)
+        self.claim_state = claim_state
+
+
+def building(claim_id: UUID, provider_id: UUID | None) -> Record:
+    """The host is about to build. `provider_id`: the agent's own (None: an admin acts for it).
+
+    Raises NotFound, ClaimGone when it must not build.
+    """
+    record = _claim(claim_id, provider_id)
+    result = mark.building(record)
+    if isinstance(result, Not):
+        raise _gone(result.record, claim_id)
+    return replace(record, state="building")
+
+
+def built(claim_id: UUID, provider_id: UUID | None) -> RequestRow:
+    """The host has built it: the request row says so, then the claim is consumed.
+
+    Raises NotFound, ClaimGone (`consumed` when it had been before).
+    """
+    record = _claim(claim_id, provider_id)
+    if record.kind == INSTANCE:
+        raise _gone(record, claim_id)
+    row = _say_built(record)
+    result = consume(record)
+    if isinstance(result, Not):
+        raise _gone(result.record, claim_id)
+    if row.state == ACTIVE:
+        finish_active(row)
+    return row
+
+
+def not_built(claim_id: UUID, provider_id: UUID | None, reason: str) -> RequestRow:
+    """The host could not build it, or stopped because it was asked to: the request ends, its amounts come back.
+
+    Raises NotFound, ClaimGone.
+    """
+    record = _claim(claim_id, provider_id)
+    if record.kind == INSTANCE:
+        raise _gone(record, claim_id)
+    row = get(record.request_id)
+    if row.state not in (RELEASING, *ENDED):
+        if record.release_requested:
+            row = start_release(row, "released", "released while it was being built", [record.id])
+        else:
+            whole = bool(row.body.get("all_or_nothing", True))
+            row = start_release(row, FAILED, f"{record.provider_name}: {reason}", None if whole else [record.id])
+    release(record, ANY, CLAIM_FAILED)
+    remember(row, row.state, f"agent of {record.provider_name}", reason)
+    return finish_release(row)
+
+
+def destroyed(request_id: UUID, provider_id: UUID | None, reason: str = "") -> RequestRow:
+    """The instances of this request on this provider are gone (all of them for None: by force).
+
+    With the request not being deleted, the instance died by itself: the request ends as failed, with the reason.
+    Raises NotFound, Conflict while it is only claimed.
+    """
+    row = get(request_id)
+    parts = [p for p in parts_of(row) if provider_id in (None, p.provider_id)]
+    if not parts:
+        raise NotFound(f"request {request_id} has nothing on this provider")
+    records = [r for r in records_of(parts) if r is not None and r.kind == INSTANCE]
+    waiting = [r for r in records_of(parts) if r is not None and r.kind == CLAIM]
+    if not records and waiting and row.state not in (RELEASING, *ENDED):
+        raise Conflict(f"request {request_id} is {row.state}: its claim was not consumed, so there is nothing to destroy")
+    if row.state not in (RELEASING, *ENDED):
+        row = start_release(row, FAILED, reason or "its instance ended by itself", None)
+    for record in records:
+        destroy(record)
+    remember(row, row.state, "agent", reason or "destroyed")
+    return finish_release(row)
+
+
+def finish_active(row: RequestRow) -> None:
+    """What follows when all that agents build is built; repeated by the conductor after a crash."""
+    parts = parts_of(row)
+    confirm([p for p in parts if p.agentless])
+    for part, record in zip(parts, records_of(parts), strict=True):
+        if record is None or record.kind != CLAIM:
+            continue
+        if part.agentless and record.state != CLAIM_ACTIVE:
+            mark.active(record)
+        elif not part.agentless and part.state == BUILT:
+            consume(record)
+    close_open(row)
+    tell(row, ACTIVE)
+
+
+def _say_built(record: Record) -> RequestRow:
+    """Moves the row: this part is built; active when it was the last that an agent builds."""
+    for _ in range(TRIES):
+        row = get(record.request_id)
+        if row.state == ACTIVE and _is_built(row.parts, record.id):
+            return row  # said before; consuming may still be to do
+        if row.state not in (SCHEDULING, CLAIMED):
+            raise ClaimGone(RELEASED, f"request {row.request_id} is {row.state}: tear down what was built")
+        if row.state == SCHEDULING and row.plan is not None and row.plan.holds:
+            raise ClaimGone(HELD_STATE, f"request {row.request_id} is not committed yet: a held claim can't be consumed")
+        if record.epoch != row.epoch:
+            raise ClaimGone(CLOSED_STATE, f"claim {record.id} belongs to an older plan of its request")
+        parts = [replace(p, state=BUILT) if p.claim_id == record.id else p for p in parts_of(row)]
+        if not _is_built(parts, record.id):
+            raise ClaimGone(RELEASED, f"claim {record.id} is no longer part of request {row.request_id}")
+        done = all(p.state in (BUILT, GONE) or p.agentless for p in parts)
+        if _is_built(row.parts, record.id) and not done:
+            return row
+        moved = move(row, ACTIVE if done else CLAIMED, members=parts_json(parts))
+        if moved is not None:
+            remember(moved, moved.state, f"agent of {record.provider_name}", "built")
+            return moved
+    raise Conflict(f"request {record.request_id} is being changed by others all the time; repeat")
+
+
+def _is_built(parts: Sequence[Part], claim_id: UUID) -> bool:
+    return any(p.claim_id == claim_id and p.state == BUILT for p in parts)
+
+
+def _claim(claim_id: UUID, provider_id: UUID | None) -> Record:
+    record = find_any(claim_id)
+    if record is None:
+        if was_a_claim(claim_id) is None:
+            raise NotFound(f"no claim {claim_id}")
+        raise ClaimGone(RELEASED, f"claim {claim_id} is gone: it was released, or its instance was destroyed")
+    if provider_id is not None and record.provider_id != provider_id:
+        raise NotFound(f"no claim {claim_id} on this provider")
+    return record
+
+
+def _gone(record: Record | None, claim_id: UUID) -> ClaimGone:
+    if record is None:
+        return ClaimGone(RELEASED, f"claim {claim_id} is gone: it was released")
+    if record.kind == INSTANCE:
+        return ClaimGone(CONSUMED, f"claim {claim_id} was consumed already")
+    if record.kind == CLOSED:
+        return ClaimGone(CLOSED_STATE, f"claim {claim_id} was closed: it never happened")
+    if record.state == HELD:
+        return ClaimGone(HELD_STATE, f"claim {claim_id} is held: its request is not committed yet")
+    if record.release_requested:
+        return ClaimGone(RELEASED, f"claim {claim_id} is to be released: stop building and say failed")
+    return ClaimGone(record.state, f"claim {claim_id} is {record.state}")

@@ -1,0 +1,135 @@
+"""Takes a request, or one of its claims, back. The row says so first, then the amounts come back.
+
+Once a host is at work on a claim its word is waited for: it is asked to stop, and says `failed` or `destroyed`.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Collection
+from dataclasses import replace
+from uuid import UUID
+
+from django.conf import settings
+
+from claims import mark
+from claims.find import find
+from claims.release import ANY, destroy, release
+from claims.settle import close
+from claims.types import Not
+from conductor.attempt import part_of
+from conductor.commit import tell
+from conductor.outcome import parts_of, records_of
+from conductor.rows import RequestRow, close_open, get, move, open_write, parts_json, remember
+from conductor.states import CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
+from conductor.types import GONE
+from providers.records import CLAIM, INSTANCE
+from providers.refusals import Conflict
+from store.home import Home
+from store.session import write_many
+
+TRIES = 8
+
+
+def release_claim(claim_id: UUID, who: str, why: str = "released") -> bool:
+    """Releases one claim; with the last one its request ends. True: done. False: its host was asked to stop first.
+
+    Raises NotFound, Conflict (it was consumed: delete its request instead).
+    """
+    record = find(claim_id)
+    if record.kind == INSTANCE:
+        raise Conflict(f"claim {claim_id} was consumed: delete request {record.request_id} to destroy its instance")
+    row = start_release(get(record.request_id), RELEASED, why, [claim_id])
+    remember(row, row.state, who, f"{why}: claim {claim_id}")
+    result = release(record)
+    if isinstance(result, Not) and result.record is not None:
+        if result.record.kind == INSTANCE:
+            mark.to_be_destroyed(result.record)
+        else:
+            mark.to_be_released(result.record)
+        return False
+    finish_release(row)
+    return True
+
+
+def delete_request(request_id: UUID, who: str, why: str = "deleted", force: bool = False) -> bool:
+    """Ends a request: claims are released, instances destroyed by their agents. True: nothing is left of it.
+
+    `force` (an admin, for a host that is dead): does not wait for any host. Raises NotFound, Undecided.
+    """
+    row = get(request_id)
+    if row.state in ENDED:
+        return True
+    row = start_release(row, RELEASED, why, None)
+    remember(row, row.state, who, why)
+    return push(row, force).state in ENDED
+
+
+def start_release(row: RequestRow, ends_as: str, why: str, only: Collection[UUID] | None) -> RequestRow:
+    """The row says that these claims (None: all) go. Still active or claimed when others stay; else `releasing`."""
+    for _ in range(TRIES):
+        if row.state in (RELEASING, *ENDED):
+            return row
+        if row.state == SCHEDULING:
+            settle_plan(row)
+        parts = parts_of(row)
+        left = [replace(p, state=GONE) if only is None or p.claim_id in only else p for p in parts]
+        columns = {"members": parts_json(left)}
+        write_many([open_write(row.home, row.request_id, _soon())])
+        if only is None or all(p.state == GONE for p in left):
+            moved = move(row, RELEASING, ends_as=ends_as, reason=why, **columns)
+        elif row.state == SCHEDULING:
+            moved = move(row, CLAIMED, **columns)
+        else:
+            moved = move(row, row.state, **columns)
+        if moved is not None:
+            if moved.state == RELEASING:
+                tell(moved, RELEASING, why)
+            return moved
+        row = get(row.request_id)
+    raise Conflict(f"request {row.request_id} is being changed by others all the time; repeat")
+
+
+def settle_plan(row: RequestRow) -> None:
+    """Closes every planned id that is not claimed, so that whoever is still at work on the plan can claim no more."""
+    if row.plan is None:
+        return
+    until = time.monotonic() + settings.SCHEDULE_DEADLINE
+    for member in row.plan.members:
+        for number, place in enumerate(member.tries):
+            part = part_of(row, member, number, place)
+            home = Home(part.cell, part.datacenter)
+            close(home, part.root_id, part.provider_id, part.claim_id, row.request_id, until)
+
+
+def push(row: RequestRow, force: bool = False) -> RequestRow:
+    """Does what can be done now for a request that is being released; repeated by the conductor until it has ended."""
+    parts = [p for p in parts_of(row) if p.state == GONE or row.state == RELEASING]
+    for record in records_of(parts):
+        if record is None:
+            continue
+        if record.kind == INSTANCE:
+            destroy(record) if force else mark.to_be_destroyed(record)
+        elif record.kind == CLAIM:
+            result = release(record, ANY) if force else release(record)
+            if isinstance(result, Not) and result.record is not None and result.record.kind == CLAIM:
+                mark.to_be_released(result.record)
+    return finish_release(row)
+
+
+def finish_release(row: RequestRow) -> RequestRow:
+    """Ends the request when nothing of it is left."""
+    if row.state != RELEASING:
+        return row
+    if any(r is not None and r.kind in (CLAIM, INSTANCE) for r in records_of(parts_of(row))):
+        return row
+    moved = move(row, FAILED if row.ends_as == FAILED else RELEASED)
+    if moved is None:
+        return get(row.request_id)
+    close_open(moved)
+    tell(moved, moved.state, moved.reason)
+    remember(moved, moved.state, "conductor", moved.reason)
+    return moved
+
+
+def _soon() -> dt.datetime:
+    return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=settings.REQUEST_LEASE)

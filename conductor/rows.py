@@ -1,0 +1,231 @@
+"""The request row: read, made and moved by transactions on its `version`. Two owners at once cannot both move it."""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid1
+
+from cassandra.util import uuid_from_time
+
+from conductor.identify import home_of
+from conductor.states import ALLOWED
+from conductor.types import Part, Plan, PlannedMember, Try
+from providers.records import aware
+from providers.refusals import NotFound, Undecided
+from store.home import Home
+from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
+from store.session import keyspace, read, write
+
+TRIES = 4
+SLOTS = 16  # partitions of a cell's list of open requests
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """`version` counts its transactions, `epoch` its owners and plans (claim ids are derived from it)."""
+
+    request_id: UUID
+    home: Home
+    version: int
+    state: str
+    epoch: int
+    owner: UUID | None
+    lease_until: dt.datetime | None
+    cell: str
+    project: str
+    consumer: str
+    username: str
+    fingerprint: str
+    body: Mapping[str, Any]
+    plan: Plan | None
+    parts: tuple[Part, ...]
+    committed: bool
+    attempts: int
+    response: Mapping[str, Any] | None
+    ends_as: str
+    reason: str
+    created_at: dt.datetime | None
+    updated_at: dt.datetime | None
+    columns: Mapping[str, Any]
+
+
+def find(request_id: UUID) -> RequestRow | None:
+    home = home_of(request_id)
+    if home is None:
+        return None
+    rows = read(f"SELECT * FROM {_table(home)} WHERE request_id = ?", [request_id])
+    return _row(home, rows[0]) if rows else None
+
+
+def get(request_id: UUID) -> RequestRow:
+    """Raises NotFound."""
+    found = find(request_id)
+    if found is None:
+        raise NotFound(f"no request {request_id}")
+    return found
+
+
+def insert(home: Home, request_id: UUID, owner: UUID, columns: Mapping[str, Any]) -> RequestRow | None:
+    """Makes the row; the row that is there instead when the id is in use; None when no answer came.
+
+    Whether it was made by this call is `row.owner == owner and row.version == 1`.
+    """
+    now = dt.datetime.now(dt.UTC)
+    row = {"request_id": request_id, "version": 1, "owner": owner, "created_at": now, "updated_at": now, **columns}
+    cql = f"INSERT INTO {_table(home)} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) IF NOT EXISTS"
+    for _ in range(TRIES):
+        outcome = run([Statement(cql, list(row.values()))], home.datacenter)
+        match outcome:
+            case Applied():
+                return _row(home, {**_EMPTY, **row})
+            case Refused() as refused:
+                return _row(home, refused.row)
+            case Unknown():
+                continue
+    return None
+
+
+def move(row: RequestRow, state: str, **columns: Any) -> RequestRow | None:
+    """Moves the row to `state` and sets columns, if nobody moved it since it was read; None when somebody did.
+
+    Raises Undecided. Illegal transitions cannot be written (conductor/states.py).
+    """
+    if (row.state, state) not in ALLOWED:
+        raise ValueError(f"a request cannot go from {row.state} to {state}")
+    now = dt.datetime.now(dt.UTC)
+    nonce = columns.pop("owner", None) or uuid1()
+    sets = {"state": state, "version": row.version + 1, "owner": nonce, "updated_at": now, **columns}
+    cql = f"UPDATE {_table(row.home)} SET {', '.join(f'{n} = ?' for n in sets)} WHERE request_id = ? IF version = ?"
+    statement = Statement(cql, [*sets.values(), row.request_id, row.version])
+    outcome: Outcome = Unknown("not run yet")
+    for _ in range(TRIES):
+        outcome = run([statement], row.home.datacenter)
+        if isinstance(outcome, Applied):
+            return _row(row.home, {**row.columns, **sets})
+        if isinstance(outcome, Refused):
+            # An earlier try whose answer was lost may have been ours: the nonce tells.
+            now_there = find(row.request_id)
+            return now_there if now_there and now_there.owner == nonce else None
+    raise Undecided(f"request {row.request_id}: no answer from its cell ({outcome}); read it, then repeat")
+
+
+def remember(row: RequestRow, state: str, who: str, why: str) -> None:
+    """A line of the request's history: plain, after the fact."""
+    write(
+        f"INSERT INTO {keyspace(row.home.datacenter)}.request_history (request_id, id, state, who, why) VALUES (?, ?, ?, ?, ?)",
+        [row.request_id, uuid_from_time(dt.datetime.now(dt.UTC).timestamp()), state, who, why],
+    )
+
+
+def history(row: RequestRow) -> list[dict[str, Any]]:
+    return read(
+        f"SELECT id, state, who, why FROM {keyspace(row.home.datacenter)}.request_history WHERE request_id = ? LIMIT 1000",
+        [row.request_id],
+    )
+
+
+def open_write(home: Home, request_id: UUID, due_at: dt.datetime) -> tuple[str, Sequence[Any]]:
+    """The write that puts a request on its cell's list of open work, to be looked at when `due_at` has passed."""
+    cql = f"INSERT INTO {keyspace(home.datacenter)}.open_requests (cell, slot, request_id, due_at) VALUES (?, ?, ?, ?)"
+    return cql, [home.cell, request_id.int % SLOTS, request_id, due_at]
+
+
+def close_open(row: RequestRow) -> None:
+    """Takes a request off the list of open work: it ended, or waits for nothing but people."""
+    cql = f"DELETE FROM {keyspace(row.home.datacenter)}.open_requests WHERE cell = ? AND slot = ? AND request_id = ?"
+    write(cql, [row.home.cell, row.request_id.int % SLOTS, row.request_id])
+
+
+def plan_json(plan: Plan) -> str:
+    return json.dumps(
+        {
+            "holds": plan.holds,
+            "members": [[m.number, m.resource_class, dict(m.amounts), [_try_json(t) for t in m.tries]] for m in plan.members],
+        },
+        separators=(",", ":"),
+    )
+
+
+def parts_json(parts: Sequence[Part]) -> str:
+    return json.dumps(
+        [
+            [str(p.claim_id), p.number, str(p.provider_id), p.provider_name, str(p.root_id), p.cell, p.datacenter]
+            + [p.resource_class, dict(p.amounts), p.agentless, p.state]
+            for p in parts
+        ],
+        separators=(",", ":"),
+    )
+
+
+def _try_json(one: Try) -> list[Any]:
+    return [
+        str(one.provider_id),
+        one.provider_name,
+        str(one.root_id),
+        one.cell,
+        one.datacenter,
+        one.state_version,
+        one.root_state_version,
+        one.agentless,
+    ]
+
+
+def _plan(text: str | None) -> Plan | None:
+    if not text:
+        return None
+    stored = json.loads(text)
+    members = [
+        PlannedMember(number, name, amounts, tuple(Try(UUID(t[0]), t[1], UUID(t[2]), *t[3:]) for t in tries))
+        for number, name, amounts, tries in stored["members"]
+    ]
+    return Plan(stored["holds"], tuple(members))
+
+
+def _parts(text: str | None) -> tuple[Part, ...]:
+    if not text:
+        return ()
+    return tuple(Part(UUID(p[0]), p[1], UUID(p[2]), p[3], UUID(p[4]), *p[5:]) for p in json.loads(text))
+
+
+def _table(home: Home) -> str:
+    return f"{keyspace(home.datacenter)}.requests"
+
+
+_EMPTY = dict.fromkeys(
+    "state epoch owner lease_until cell project consumer username fingerprint body plan members committed attempts "
+    "response ends_as reason created_at updated_at".split()
+)
+
+
+def _row(home: Home, row: Mapping[str, Any]) -> RequestRow:
+    return RequestRow(
+        request_id=row["request_id"],
+        home=home,
+        version=row["version"],
+        state=row["state"],
+        epoch=row["epoch"] or 0,
+        owner=row["owner"],
+        lease_until=_utc(row["lease_until"]),
+        cell=row["cell"] or "",
+        project=row["project"] or "",
+        consumer=row["consumer"] or "",
+        username=row["username"] or "",
+        fingerprint=row["fingerprint"] or "",
+        body=json.loads(row["body"] or "{}"),
+        plan=_plan(row["plan"]),
+        parts=_parts(row["members"]),
+        committed=bool(row["committed"]),
+        attempts=row["attempts"] or 0,
+        response=json.loads(row["response"]) if row["response"] else None,
+        ends_as=row["ends_as"] or "",
+        reason=row["reason"] or "",
+        created_at=_utc(row["created_at"]),
+        updated_at=_utc(row["updated_at"]),
+        columns=row,
+    )
+
+
+def _utc(at: dt.datetime | None) -> dt.datetime | None:
+    return at if at is None or at.tzinfo else aware(at)

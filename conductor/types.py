@@ -1,0 +1,204 @@
+"""A request as it comes in, its plan, and what it can come to."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from providers.image import Image
+from providers.records import Record
+from scheduler.types import Ranked, Resource, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Affinity rules among the requests of one project."""
+
+    id: str
+    policy: str
+    scope: str = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRequest:
+    """What is asked for. `body` is the client's JSON as sent: its canonical form is what a repetition must equal."""
+
+    consumer: str
+    project: str
+    resources: tuple[Resource, ...]
+    body: Mapping[str, Any]
+    username: str
+    request_id: UUID | None = None
+    cell: str = ""
+    count: int = 1
+    all_or_nothing: bool = True
+    instance: Mapping[str, Any] | None = None
+    group: Group | None = None
+    filters: tuple[str, ...] | None = None
+    weighers: Mapping[str, float] | None = None
+    search: str = "sample"
+    explain: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.body)
+
+
+def fingerprint(body: Mapping[str, Any]) -> str:
+    """Of the canonical JSON (sorted keys, no spaces), without the id itself: it may come by header or in the body."""
+    rest = {name: value for name, value in body.items() if name != "request_id"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One place that a member may get: a provider, as the decision saw it."""
+
+    provider_id: UUID
+    provider_name: str
+    root_id: UUID
+    cell: str
+    datacenter: str
+    state_version: int
+    root_state_version: int
+    agentless: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMember:
+    """One claim to be made: what of, how much (positive amounts), and where, in order."""
+
+    number: int
+    resource_class: str
+    amounts: Mapping[str, int]
+    tries: tuple[Try, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Stored in the request row before any claim is made, so that whoever finishes can name every claim there may be.
+
+    `holds`: its members are on several trees, so each is held and the request row is the commit point; without it
+    all members are on one tree, one transaction makes all claims, and nothing needs to be committed.
+    """
+
+    holds: bool
+    members: tuple[PlannedMember, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One claim that was made, in the request row: `state` is made, built or gone."""
+
+    claim_id: UUID
+    number: int
+    provider_id: UUID
+    provider_name: str
+    root_id: UUID
+    cell: str
+    datacenter: str
+    resource_class: str
+    amounts: Mapping[str, int]
+    agentless: bool
+    state: str = "made"
+
+
+MADE, BUILT, GONE = "made", "built", "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why nothing fits, or how many did: the funnel, and who came nearest (provider id, name, missing amounts)."""
+
+    considered: int
+    funnel: tuple[Stage, ...]
+    nearest: tuple[tuple[UUID, str, Mapping[str, int]], ...]
+    resource_class: str = ""
+    query: str = ""
+    search: str = "all"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "considered": self.considered,
+            "funnel": [{"stage": s.stage, "left": s.left, "removed": s.removed, "reason": s.reason} for s in self.funnel],
+            "nearest": [{"provider": str(p), "name": name, "short_by": dict(by)} for p, name, by in self.nearest],
+            "resource_class": self.resource_class,
+            "query": self.query,
+            "search": self.search,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The claims are made. `replayed`: an earlier request with this id made them, and this one nothing."""
+
+    request_id: UUID
+    claims: Sequence[Image]
+    attempts: int
+    explanation: Mapping[str, Any] | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoValidHost:
+    request_id: UUID
+    explanation: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contended:
+    """Room was seen, but every try was lost to others; nothing is claimed."""
+
+    request_id: UUID
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """No answer in time (or the twin with the same id is still at it): ask for the request later."""
+
+    request_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The id was used for another body."""
+
+    request_id: UUID
+
+
+Outcome = Placed | NoValidHost | Contended | Pending | Mismatch
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """All that fit, best first, per resource of the request; nothing was written."""
+
+    ranked: Sequence[Ranked]
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """A request's life, for its page."""
+
+    request_id: UUID
+    state: str
+    cell: str
+    project: str
+    consumer: str
+    username: str
+    reason: str
+    attempts: int
+    created_at: dt.datetime | None
+    updated_at: dt.datetime | None
+    body: Mapping[str, Any]
+    parts: Sequence[Part]
+    records: Sequence[Record]
+    plan: Plan | None
+    history: Sequence[Mapping[str, Any]] = field(default=())
+    explanation: Mapping[str, Any] | None = None
