@@ -145,7 +145,7 @@ def _order(
 ) -> Order:
     places = [(m, number, m.tries[number]) for m, number in members]
     first = places[0][2]
-    agentless = all(t.agentless for m in plan.members for t in m.tries[:1])
+    agentless = all(t.agentless for m in plan.members for t in m.tries[:1]) and all(t.agentless for _, _, t in places)
     expires = None if agentless else dt.datetime.now(dt.UTC) + dt.timedelta(seconds=settings.CLAIM_DEADLINE)
     instance = row.body.get("instance")
     return Order(

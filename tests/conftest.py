@@ -1,0 +1,90 @@
+"""What all tests share: one real Cassandra for the session, one fresh keyspace for the run, and ways to make a cast.
+
+No truncation between tests: every test makes cells, providers and requests of its own, with fresh ids.
+"""
+
+import itertools
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from cluster.launch import private_ring
+from providers import cells
+from providers.cells import Cell
+from providers.heartbeat import beat
+from providers.inventory import Inventory
+from providers.records import OwnRow, locate
+from providers.register import NewProvider, register
+from store.apply_schema import apply_schema
+from store.session import disconnect, keyspace, session
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """A real Cassandra with the schema in a fresh keyspace.
+
+    Started by the session on an address of its own, or the one that CASSANDRA_HOSTS names, for quick repetitions.
+    """
+    name = f"test_{uuid.uuid4().hex[:8]}"
+    settings.CASSANDRA["keyspace"] = name
+    os.environ["CASSANDRA_KEYSPACE"] = name  # for the processes that tests start
+    if os.environ.get("CASSANDRA_HOSTS"):
+        yield from _with_schema(name, None)
+        return
+    with private_ring(tmp_path_factory.mktemp("cassandra"), heap="768M") as ring:
+        ring.start()
+        node = ring.nodes[0]
+        settings.CASSANDRA.update(hosts=[node.address], port=node.port)
+        os.environ.update(CASSANDRA_HOSTS=node.address, CASSANDRA_PORT=str(node.port))
+        yield from _with_schema(name, ring)
+        for variable in ("CASSANDRA_HOSTS", "CASSANDRA_PORT"):
+            os.environ.pop(variable)
+
+
+def _with_schema(name: str, ring: Any) -> Iterator[SimpleNamespace]:
+    apply_schema(lambda line: None)
+    yield SimpleNamespace(ring=ring, keyspace=name)
+    for space in (keyspace(), keyspace("dc1")):
+        session().execute(f"DROP KEYSPACE IF EXISTS {space}", timeout=30)
+    disconnect()
+
+
+@pytest.fixture()
+def cell(cassandra: SimpleNamespace) -> Cell:
+    """A cell of this test's own."""
+    return cells.create(f"cell-{next(_numbers)}-{uuid.uuid4().hex[:6]}")
+
+
+@pytest.fixture()
+def host(cell: Cell) -> Callable[..., OwnRow]:
+    """Makes a compute host in the test's cell: alive, enabled, 8 vCPU, 8192 MiB, 100 GiB unless said otherwise."""
+
+    def make(name: str = "", **changes: Any) -> OwnRow:
+        amounts = changes.pop("amounts", {"vcpus": 8, "memory_mb": 8192, "disk_gb": 100})
+        inventory = {column: Inventory(total) for column, total in amounts.items()}
+        values: dict[str, Any] = {
+            "name": name or f"host-{next(_numbers)}",
+            "cell": cell.name,
+            "resource_class": "compute",
+            "inventory": inventory,
+            "properties": {"cpu_arch": "x86_64"} if changes.get("resource_class", "compute") == "compute" else {},
+        }
+        _, own = register(NewProvider(**(values | changes)))
+        if own.row["heartbeat"] == "agent":
+            beat(locate(own.id))
+        return own
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).resolve().parent.parent
