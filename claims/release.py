@@ -27,6 +27,11 @@ def release(record: Record, states: Sequence[str] = NOT_STARTED, why: str = CLAI
 
 def destroy(record: Record) -> Done | Already | Not:
     """Deletes the instance and gives its amounts back, on the provider's own record and on what is available."""
+    if record.kind != INSTANCE:  # read before it was consumed: only the instance says what it gives back
+        now = as_it_is(record)
+        if now is None or now.kind != INSTANCE:
+            return Already() if now is None else Not(now)
+        record = now
     states = (ACTIVE, DESTROYING)
     return _delete(
         record,
