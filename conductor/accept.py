@@ -24,7 +24,6 @@ from store.home import Home
 from store.session import keyspace, write_many
 
 
-
 def plan_of(assignment: Assignment) -> Plan:
     """The assignment as a plan. On one tree one transaction makes all claims; over several each tree is held first."""
     members = tuple(

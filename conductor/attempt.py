@@ -118,9 +118,7 @@ def _settled(row: RequestRow, order: Order, attempts: int, until: float) -> _Tri
     return _Tried(record is not None, attempts)
 
 
-def _still_fitting(
-    lost: Lost, members: Sequence[tuple[PlannedMember, int]]
-) -> dict[Any, tuple[int, int]]:
+def _still_fitting(lost: Lost, members: Sequence[tuple[PlannedMember, int]]) -> dict[Any, tuple[int, int]]:
     """Fresh state versions (provider's, root's) when every member still fits the rows that the refusal showed, else {}."""
     versions = {}
     changed = False

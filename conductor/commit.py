@@ -77,5 +77,3 @@ def record_of(part: Part) -> Record | None:
 def tell(row: RequestRow, state: str, reason: str = "") -> None:
     data = {"state": state, "reason": reason, "consumer": row.consumer, "project": row.project}
     append(Home(row.cell, row.home.datacenter), [News(REQUEST_STATE, request_id=row.request_id, data=data)])
-
-

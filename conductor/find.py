@@ -119,7 +119,9 @@ def _hours(homes: Sequence[Home], before: UUID | None) -> list[dt.datetime]:
     return sorted((hour for hour in hours if latest is None or hour <= latest), reverse=True)
 
 
-def _lookups(homes: Sequence[Home], hour: dt.datetime, before: UUID | None, wanted: RequestFilter) -> list[dict[str, Any]]:
+def _lookups(
+    homes: Sequence[Home], hour: dt.datetime, before: UUID | None, wanted: RequestFilter
+) -> list[dict[str, Any]]:
     queries: list[tuple[str, list[Any]]] = []
     for home in homes:
         cql = f"SELECT id, request_id FROM {keyspace(home.datacenter)}.requests_by_hour WHERE cell = ? AND hour = ?"
@@ -153,5 +155,3 @@ def _decode(cursor: str | None) -> UUID | None:
     if found.version != 1:
         raise Invalid("next", "is not a cursor of this list")
     return found
-
-

@@ -71,13 +71,21 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
         if decision.assignment is None:
             assert decision.explanation is not None
             response = response_of(decision.explanation)
-            return NoValidHost(row.request_id, response["explain"]) if refuse(row, "no_valid_host", response) else Pending(row.request_id)
+            return (
+                NoValidHost(row.request_id, response["explain"])
+                if refuse(row, "no_valid_host", response)
+                else Pending(row.request_id)
+            )
         plan = plan_of(decision.assignment)
         moved = _replan(row, plan)
         if moved is None:
             return Pending(row.request_id)
         row = moved
-    return Contended(row.request_id, attempts) if refuse(row, "contended", {"attempts": attempts}) else Pending(row.request_id)
+    return (
+        Contended(row.request_id, attempts)
+        if refuse(row, "contended", {"attempts": attempts})
+        else Pending(row.request_id)
+    )
 
 
 def _enough(request: ScheduleRequest, tried: Attempted) -> bool:

@@ -97,7 +97,9 @@ def destroyed(request_id: UUID, provider_id: UUID | None, reason: str = "") -> R
     records = [r for r in records_of(parts) if r is not None and r.kind == INSTANCE]
     waiting = [r for r in records_of(parts) if r is not None and r.kind == CLAIM]
     if not records and waiting and row.state not in (RELEASING, *ENDED):
-        raise Conflict(f"request {request_id} is {row.state}: its claim was not consumed, so there is nothing to destroy")
+        raise Conflict(
+            f"request {request_id} is {row.state}: its claim was not consumed, so there is nothing to destroy"
+        )
     if row.state not in (RELEASING, *ENDED):
         row = start_release(row, FAILED, reason or "its instance ended by itself", None)
     for record in records:
@@ -130,7 +132,9 @@ def _say_built(record: Record) -> RequestRow:
         if row.state not in (SCHEDULING, CLAIMED):
             raise ClaimGone(RELEASED, f"request {row.request_id} is {row.state}: tear down what was built")
         if row.state == SCHEDULING and row.plan is not None and row.plan.holds:
-            raise ClaimGone(HELD_STATE, f"request {row.request_id} is not committed yet: a held claim can't be consumed")
+            raise ClaimGone(
+                HELD_STATE, f"request {row.request_id} is not committed yet: a held claim can't be consumed"
+            )
         if record.epoch != row.epoch:
             raise ClaimGone(CLOSED_STATE, f"claim {record.id} belongs to an older plan of its request")
         parts = [replace(p, state=BUILT) if p.claim_id == record.id else p for p in parts_of(row)]

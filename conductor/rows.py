@@ -142,7 +142,9 @@ def plan_json(plan: Plan) -> str:
     return json.dumps(
         {
             "holds": plan.holds,
-            "members": [[m.number, m.resource_class, dict(m.amounts), [_try_json(t) for t in m.tries]] for m in plan.members],
+            "members": [
+                [m.number, m.resource_class, dict(m.amounts), [_try_json(t) for t in m.tries]] for m in plan.members
+            ],
         },
         separators=(",", ":"),
     )

@@ -124,7 +124,9 @@ class Explanation:
     def as_json(self) -> dict[str, Any]:
         return {
             "considered": self.considered,
-            "funnel": [{"stage": s.stage, "left": s.left, "removed": s.removed, "reason": s.reason} for s in self.funnel],
+            "funnel": [
+                {"stage": s.stage, "left": s.left, "removed": s.removed, "reason": s.reason} for s in self.funnel
+            ],
             "nearest": [{"provider": str(p), "name": name, "short_by": dict(by)} for p, name, by in self.nearest],
             "resource_class": self.resource_class,
             "query": self.query,
