@@ -75,11 +75,15 @@ def summed(shifts: Sequence[Shift]) -> list[Shift]:
     by_provider: dict[UUID, Shift] = {}
     for shift in shifts:
         known = by_provider.get(shift.provider_id)
-        by_provider[shift.provider_id] = shift if known is None else Shift(
-            shift.provider_id,
-            shift.resource_class,
-            _add(known.own, shift.own),
-            _add(known.available, shift.available),
+        by_provider[shift.provider_id] = (
+            shift
+            if known is None
+            else Shift(
+                shift.provider_id,
+                shift.resource_class,
+                _add(known.own, shift.own),
+                _add(known.available, shift.available),
+            )
         )
     return list(by_provider.values())
 

@@ -34,7 +34,11 @@ def consume(record: Record) -> Done | Already | Not:
 def statements(record: Record, tree: Tree | None = None) -> list[Statement]:
     """The batch: the row becomes an instance, its amounts come off the provider's own, the generation."""
     shift = Shift(record.provider_id, record.resource_class, dict(record.amounts), {})
-    return [_to_instance(record), give_room(record.home, record.root_id, shift, tree), bump(record.home, record.root_id, tree)]
+    return [
+        _to_instance(record),
+        give_room(record.home, record.root_id, shift, tree),
+        bump(record.home, record.root_id, tree),
+    ]
 
 
 def _to_instance(record: Record) -> Statement:

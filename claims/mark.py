@@ -1,4 +1,4 @@
-"""Moves one record from one state to another, without touching amounts: notified, building, to be released, confirmed."""
+"""Moves one record from one state to another, without touching amounts: building, to be released, confirmed."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,9 @@ def building(record: Record) -> Done | Already | Not:
     """The host starts to build. From here on a release waits for the host's word."""
     result = _move(record, CLAIM, (CLAIMED, NOTIFIED), BUILDING, only_if_wanted=True)
     if isinstance(result, Done):
-        project_soon(record.home, record.root_id, News(CLAIM_BUILDING, record.provider_id, record.id, record.request_id))
+        project_soon(
+            record.home, record.root_id, News(CLAIM_BUILDING, record.provider_id, record.id, record.request_id)
+        )
     return result
 
 

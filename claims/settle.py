@@ -15,7 +15,9 @@ from store.home import Home
 from store.lwt import Applied, Refused, Statement, Unknown, run
 
 
-def close(home: Home, root_id: UUID, provider_id: UUID, claim_id: UUID, request_id: UUID, until: float) -> Record | None:
+def close(
+    home: Home, root_id: UUID, provider_id: UUID, claim_id: UUID, request_id: UUID, until: float
+) -> Record | None:
     """The record that had been applied (a claim, or the instance it became), or None: the id is closed now.
 
     Tries until `until` (time.monotonic()), each time through the next coordinator. Raises StoreUnavailable after that.
@@ -36,10 +38,10 @@ def close(home: Home, root_id: UUID, provider_id: UUID, claim_id: UUID, request_
                 return None
             case Refused() as refused:
                 found = next((record_of(home, row) for row in refused.rows if row["record_id"] == claim_id), None)
-                # Refused without the row: the tree is gone (its provider was removed), and nothing can be claimed on it.
+                # Refused without the row: the tree is gone (its provider was removed), nothing can be claimed on it.
                 return None if found is None or found.kind == CLOSED else found
-            case Unknown(error):
+            case Unknown(why):
                 if time.monotonic() + pause > until:
-                    raise StoreUnavailable(f"a claim on {provider_id} could not be settled: {error}")
+                    raise StoreUnavailable(f"a claim on {provider_id} could not be settled: {why}")
                 time.sleep(pause)
                 pause = min(1.0, pause * 2)

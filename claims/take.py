@@ -28,7 +28,13 @@ def take(order: Order) -> Taken | Lost | Closed | Unsettled:
     if isinstance(result, Taken):
         kind = CLAIM_HELD if order.state == HELD else CLAIM_TAKEN
         news = [
-            News(kind, m.provider_id, m.claim_id, order.request_id, {"consumer": order.consumer, "amounts": dict(m.amounts)})
+            News(
+                kind,
+                m.provider_id,
+                m.claim_id,
+                order.request_id,
+                {"consumer": order.consumer, "amounts": dict(m.amounts)},
+            )
             for m in order.members
         ]
         project_soon(order.home, order.root_id, *news)
@@ -69,9 +75,7 @@ def _run(order: Order, tree: Tree | None) -> Taken | Lost | Closed | Unsettled:
 def statements(order: Order, tree: Tree | None = None) -> list[Statement]:
     """The batch: amounts off each provider's own row, a row per claim, the generation."""
     versions = {m.provider_id: m.state_version for m in order.members}
-    batch = [
-        take_room(order.home, order.root_id, shift, versions[shift.provider_id], tree) for shift in _shifts(order)
-    ]
+    batch = [take_room(order.home, order.root_id, shift, versions[shift.provider_id], tree) for shift in _shifts(order)]
     if order.root_id not in versions:
         batch.append(root_unchanged(order.home, order.root_id, order.root_state_version, uuid4()))
     now = dt.datetime.now(dt.UTC)
@@ -111,8 +115,7 @@ def _insert(order: Order, member: Member, now: dt.datetime) -> Statement:
     else:
         columns |= {name: amounts.get(name, 0) for name in of_class.amounts}
     cql = (
-        f"INSERT INTO {table(order.home)} ({', '.join(columns)}) "
-        f"VALUES ({', '.join('?' * len(columns))}) IF NOT EXISTS"
+        f"INSERT INTO {table(order.home)} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) IF NOT EXISTS"
     )
     return Statement(cql, list(columns.values()))
 

@@ -93,5 +93,3 @@ class Not:
 def claim_id(request_id: UUID, epoch: int, member: int, attempt: int) -> UUID:
     """The id of one try of one member: derived, so that whoever finishes a dead process's work can name it."""
     return uuid5(request_id, f"{epoch}.{member}.{attempt}")
-
-

@@ -91,7 +91,8 @@ def _lookups(
     hour = now.replace(minute=0, second=0, microsecond=0)
     writes: list[tuple[str, Any]] = [
         (
-            f"INSERT INTO {space}.requests_by_hour (cell, hour, id, request_id, project, consumer) VALUES (?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO {space}.requests_by_hour (cell, hour, id, request_id, project, consumer) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             [cell, hour, uuid_from_time(now.timestamp()), request_id, request.project, request.consumer],
         ),
         (f"INSERT INTO {space}.request_hours (cell, hour) VALUES (?, ?)", [cell, hour]),

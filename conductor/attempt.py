@@ -85,7 +85,7 @@ def _down_the_alternates(
 
 
 def _claim(row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, int]], until: float) -> _Tried:
-    """One tree: claims, and claims again at once while the fresh record still fits (its state changed, not its room)."""
+    """One tree: claims, and again at once while the fresh record still fits (its state changed, not its room)."""
     versions: dict[Any, tuple[int, int]] = {}
     attempts = 0
     while attempts < AGAIN:
@@ -119,7 +119,7 @@ def _settled(row: RequestRow, order: Order, attempts: int, until: float) -> _Tri
 
 
 def _still_fitting(lost: Lost, members: Sequence[tuple[PlannedMember, int]]) -> dict[Any, tuple[int, int]]:
-    """Fresh state versions (provider's, root's) when every member still fits the rows that the refusal showed, else {}."""
+    """Fresh state versions (provider's, root's) when every member still fits what the refusal showed, else {}."""
     versions = {}
     changed = False
     for member, number in members:

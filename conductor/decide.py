@@ -24,7 +24,7 @@ NEAREST = 10  # near misses named in an explanation
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where everything goes; or, with `assignment` None, why not (an Explanation of the resource that found no place)."""
+    """Where everything goes; or, with `assignment` None, why not (of the resource that found no place)."""
 
     assignment: Assignment | None
     explanation: Explanation | None
@@ -136,16 +136,16 @@ def _swept(request: ScheduleRequest, homes: Sequence[Home], policy: Policy, rng:
             index = _narrowest(request, fitting, policy, rng)
             explanation = _explanation(request.resources[index], policy, filtered[index].funnel, fresh[index])
             return Decision(None, explanation)
-    explanation = None
-    if request.explain:
-        explanation = _explanation(request.resources[0], policy, filtered[0].funnel, filtered[0].short)
-    return Decision(found, explanation)
+    if not request.explain:
+        return Decision(found, None)
+    return Decision(found, _explanation(request.resources[0], policy, filtered[0].funnel, filtered[0].short))
 
 
 def _reread_short(short: Sequence[Candidate], resource: Resource) -> list[Candidate]:
     """The hosts that fell short by amounts, from their own records. Those whose hardware could never hold the request
     (total with any overcommitment is in `amounts`) stay as they are: no claim that ends can make them fit."""
-    could, never = [], []
+    could: list[Candidate] = []
+    never: list[Candidate] = []
     for candidate in short:
         bound = {n: max(candidate.totals.get(n, 0), candidate.amounts.get(n, 0)) for n in resource.amounts}
         (never if short_by(replace(candidate, available=bound), resource) else could).append(candidate)

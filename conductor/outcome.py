@@ -7,7 +7,6 @@ from uuid import UUID
 from claims.image import image_of_claim
 from claims.types import ACTIVE as CLAIM_ACTIVE
 from claims.types import BUILDING as CLAIM_BUILDING
-
 from conductor.attempt import part_of
 from conductor.decide import Decision
 from conductor.rows import RequestRow

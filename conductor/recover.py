@@ -1,6 +1,6 @@
-"""Finishes what others began: finds open work by bounded queries, and brings each request on its way to an end.
+"""Finishes what others began: finds open work by bounded queries, and brings each request to an end.
 
-Any number of conductors may run: each step is a transaction that only one of them wins, and repeating one changes nothing.
+Any number of conductors may run: each step is a transaction that one of them wins, and repeating it changes nothing.
 """
 
 import datetime as dt
@@ -83,7 +83,7 @@ def _finish_scheduling(row: RequestRow) -> bool:
 
 
 def _give_up_holds(row: RequestRow) -> bool:
-    """Holds that were never committed go back; the request row is moved first, so that they cannot be committed any more."""
+    """Holds that were never committed go back; the row is moved first, so that they cannot be committed any more."""
     if not refuse(row, "interrupted", {"attempts": row.attempts}):
         return False
     plan = row.plan
@@ -129,6 +129,10 @@ def _look_again(row: RequestRow, at: dt.datetime | None = None) -> None:
         write_many([open_write(row.home, row.request_id, at or _now() + dt.timedelta(seconds=5))])
 
 
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
 def _due(home: Home) -> Iterator[tuple[UUID, dt.datetime]]:
     cql = (
         f"SELECT request_id, due_at FROM {keyspace(home.datacenter)}.open_requests "
@@ -148,10 +152,11 @@ def _forget(home: Home, request_id: UUID) -> None:
 
 
 def sweep_shard(home: Home, resource_class: str, shard: int) -> int:
-    """Repairs the projection of one shard: compares generations, projects what is behind, and tells. Returns how many."""
+    """Repairs the projection of one shard: compares generations, projects what is behind. Returns how many."""
     space = keyspace(home.datacenter)
     rows = read(
-        f"SELECT root_id, provider_id, generation FROM {space}.capacity WHERE cell = ? AND resource_class = ? AND shard = ?",
+        f"SELECT root_id, provider_id, generation FROM {space}.capacity "
+        "WHERE cell = ? AND resource_class = ? AND shard = ?",
         [home.cell, resource_class, shard],
         QUORUM,
     )

@@ -114,14 +114,16 @@ def move(row: RequestRow, state: str, **columns: Any) -> RequestRow | None:
 def remember(row: RequestRow, state: str, who: str, why: str) -> None:
     """A line of the request's history: plain, after the fact."""
     write(
-        f"INSERT INTO {keyspace(row.home.datacenter)}.request_history (request_id, id, state, who, why) VALUES (?, ?, ?, ?, ?)",
+        f"INSERT INTO {keyspace(row.home.datacenter)}.request_history (request_id, id, state, who, why) "
+        "VALUES (?, ?, ?, ?, ?)",
         [row.request_id, uuid_from_time(dt.datetime.now(dt.UTC).timestamp()), state, who, why],
     )
 
 
 def history(row: RequestRow) -> list[dict[str, Any]]:
     return read(
-        f"SELECT id, state, who, why FROM {keyspace(row.home.datacenter)}.request_history WHERE request_id = ? LIMIT 1000",
+        f"SELECT id, state, who, why FROM {keyspace(row.home.datacenter)}.request_history "
+        "WHERE request_id = ? LIMIT 1000",
         [row.request_id],
     )
 
@@ -153,8 +155,10 @@ def plan_json(plan: Plan) -> str:
 def parts_json(parts: Sequence[Part]) -> str:
     return json.dumps(
         [
-            [str(p.claim_id), p.number, str(p.provider_id), p.provider_name, str(p.root_id), p.cell, p.datacenter]
-            + [p.resource_class, dict(p.amounts), p.agentless, p.state]
+            [
+                *(str(p.claim_id), p.number, str(p.provider_id), p.provider_name, str(p.root_id), p.cell, p.datacenter),
+                *(p.resource_class, dict(p.amounts), p.agentless, p.state),
+            ]
             for p in parts
         ],
         separators=(",", ":"),

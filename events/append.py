@@ -1,4 +1,4 @@
-"""Writes events. A plain write after the transaction it tells of; a projection's repair writes what a crash swallowed."""
+"""Writes events, after the transaction they tell of; a projection's repair tells what a crash swallowed."""
 
 import datetime as dt
 import json

@@ -62,7 +62,9 @@ def create(name: str, datacenter: str | None = None, state: str = ENABLED, descr
     """Makes a cell. Raises Invalid (unknown data centre), Conflict (the name is taken)."""
     datacenter = datacenter or settings.CASSANDRA["local_datacenter"]
     if datacenter not in datacenters():
-        raise Invalid("datacenter", f"is not one of the data centres of CASSANDRA_REPLICATION: {', '.join(datacenters())}")
+        raise Invalid(
+            "datacenter", f"is not one of the data centres of CASSANDRA_REPLICATION: {', '.join(datacenters())}"
+        )
     number = _take_number(Home(name, datacenter))
     _fill_slots(Home(name, datacenter))
     outcome = _run(

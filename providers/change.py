@@ -1,4 +1,4 @@
-"""A provider changes: by an operator (PATCH, the admin) or by what its agent reports. Never overwrites a newer state."""
+"""A provider changes: by an operator (PATCH, admin) or by what its agent reports. Never overwrites a newer state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ def _apply(tree: Tree, own: OwnRow, changes: Changes) -> bool:
         sets |= property_columns(of_class, {**of_class.properties_of(own.row), **changes.properties})
     generation = None
     if of_class.custom:
-        # Map entries have no arithmetic: the new sums are computed here and hold only for the generation they came from.
+        # Map entries have no arithmetic: the new sums are computed here, and hold only for the generation read.
         sets |= amount_columns(of_class, {**current, **changes.inventory})
         sets["own_amounts"] = {n: v + adds.get(n, 0) for n, v in own.amounts.items()}
         sets["own_available"] = {n: v + adds.get(n, 0) for n, v in own.available.items()}
@@ -123,8 +123,10 @@ def _shrinks_only(own: OwnRow, changes: Changes) -> bool:
     and gets nothing more."""
     current = inventory_of(own)
     return all(
-        name in current and one.total < current[name].total and (one.reserved, one.allocation_ratio)
-        == (current[name].reserved, current[name].allocation_ratio) and one.total >= 0
+        name in current
+        and one.total < current[name].total
+        and (one.reserved, one.allocation_ratio) == (current[name].reserved, current[name].allocation_ratio)
+        and one.total >= 0
         for name, one in changes.inventory.items()
     )
 

@@ -1,4 +1,4 @@
-"""Lists providers a page at a time, filters pushed down into each shard's query; never more than a few shards a page."""
+"""Lists providers a page at a time, filters pushed down into each shard's query; a bounded number of shards a page."""
 
 import base64
 import json
@@ -87,7 +87,7 @@ def image_with_alive(tree: Tree, own: OwnRow) -> Image:
 
 
 def _by_name(wanted: ProviderFilter, limit: int, cursor: str | None) -> Page:
-    start, after = _decode(cursor)
+    _, after = _decode(cursor)
     rows = read(
         f"SELECT provider_id FROM {keyspace()}.providers_by_name WHERE name = ? AND provider_id > ? LIMIT ?",
         [wanted.name, after[1] if after else UUID(int=0), limit + 1],

@@ -33,7 +33,7 @@ def silence(location: Location) -> None:
 
 
 def alive_among(rows: Iterable[Mapping[str, object]], home: Home) -> set[UUID]:
-    """Which of these rows' roots are heard from (rows of the capacity table of one cell; one query per shard of roots)."""
+    """Which of these rows' roots are heard from (capacity rows of one cell; one query per shard of roots)."""
     wanted: dict[tuple[object, object], set[object]] = {}
     for row in rows:
         if row["heartbeat"] != ALWAYS:

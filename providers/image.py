@@ -60,5 +60,3 @@ def claim_image(record: Record) -> Image:
         "consumer": record.consumer,
         "request_id": str(record.request_id),
     }
-
-

@@ -37,10 +37,14 @@ def check_inventory(of_class: ResourceClass, inventory: Mapping[str, Inventory])
         if not 0 <= one.effective <= LARGEST:
             raise Invalid(where, f"total x allocation_ratio - reserved must be 0 to {LARGEST}, but is {one.effective}")
         if of_class.indivisible and one.effective not in (0, 1):
-            raise Invalid(where, f"a {of_class.name} provider is indivisible: {name} is 1 (or 0 when nothing is for sale)")
+            raise Invalid(
+                where, f"a {of_class.name} provider is indivisible: {name} is 1 (or 0 when nothing is for sale)"
+            )
 
 
-def check_properties(of_class: ResourceClass, properties: Mapping[str, PropertyValue], where: str = "properties") -> None:
+def check_properties(
+    of_class: ResourceClass, properties: Mapping[str, PropertyValue], where: str = "properties"
+) -> None:
     """Raises Invalid."""
     for name, value in properties.items():
         column = of_class.properties.get(name)

@@ -63,22 +63,31 @@ class OwnClassRecord(ProviderRecord):
     own_available = columns.Map(columns.Text, columns.BigInt)
     own_properties = columns.Map(columns.Text, columns.Text)
 
+    class Meta:
+        app_label = "providers"
+        managed = False
+        verbose_name = "provider of an own class"
+        verbose_name_plural = "providers of own classes"
 
-def record_model(of_class: ResourceClass, model_name: str) -> type[ProviderRecord]:
+
+def record_model(of_class: ResourceClass, model_name: str, title: str) -> type[ProviderRecord]:
     """The engine model of a built-in class: the common columns and those that the class defines."""
-    own: dict[str, Any] = {"__module__": __name__, "__doc__": f"A row of class {of_class.name}."}
+    meta = type("Meta", (), {"app_label": "providers", "managed": False, "verbose_name": title})
+    own: dict[str, Any] = {"__module__": __name__, "__doc__": f"A row of class {of_class.name}.", "Meta": meta}
     for name in of_class.amounts:
         own |= {f"{prefix}{name}": columns.BigInt() for prefix in ("", "total_", "reserved_", "available_")}
         own[f"ratio_{name}"] = columns.Double()
     for name, column in of_class.properties.items():
         own[f"prop_{name}"] = columns.BigInt() if column.type == INTEGER else columns.Text()
-    return type(ProviderRecord)(model_name, (ProviderRecord,), own)
+    metaclass: Any = type(ProviderRecord)
+    made: type[ProviderRecord] = metaclass(model_name, (ProviderRecord,), own)
+    return made
 
 
-ComputeRecord = record_model(BUILT_IN["compute"], "ComputeRecord")
-BaremetalRecord = record_model(BUILT_IN["baremetal"], "BaremetalRecord")
-BlockStorageRecord = record_model(BUILT_IN["block_storage"], "BlockStorageRecord")
-NetworkRecord = record_model(BUILT_IN["network"], "NetworkRecord")
+ComputeRecord = record_model(BUILT_IN["compute"], "ComputeRecord", "compute provider")
+BaremetalRecord = record_model(BUILT_IN["baremetal"], "BaremetalRecord", "bare metal provider")
+BlockStorageRecord = record_model(BUILT_IN["block_storage"], "BlockStorageRecord", "block storage provider")
+NetworkRecord = record_model(BUILT_IN["network"], "NetworkRecord", "network provider")
 RECORDS = {
     "compute": ComputeRecord,
     "baremetal": BaremetalRecord,
@@ -105,6 +114,7 @@ class CellRecord(RecordModel):
     class Meta:
         app_label = "providers"
         managed = False
+        verbose_name = "cell"
 
 
 class ResourceClassRecord(RecordModel):
@@ -122,3 +132,5 @@ class ResourceClassRecord(RecordModel):
     class Meta:
         app_label = "providers"
         managed = False
+        verbose_name = "own resource class"
+        verbose_name_plural = "own resource classes"

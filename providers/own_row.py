@@ -76,7 +76,8 @@ def delete(key: Key, generation: int, closed: list[UUID]) -> Applied | Refused:
 
 def _root_is_there(key: Key, nonce: UUID) -> Statement:
     cql = (
-        f"UPDATE {key.table} SET touched = ? WHERE root_id = ? AND provider_id = ? AND record_id = ? IF state_version >= 0"
+        f"UPDATE {key.table} SET touched = ? "
+        "WHERE root_id = ? AND provider_id = ? AND record_id = ? IF state_version >= 0"
     )
     return Statement(cql, [nonce, key.root_id, key.root_id, NIL])
 
@@ -98,7 +99,7 @@ def _settled(key: Key, statements: list[Statement], nonce: UUID) -> Applied | Re
         if lost and isinstance(outcome, Refused) and any(_is_ours(row, key, nonce) for row in outcome.rows):
             return Applied()
         return outcome
-    raise Undecided(f"provider {key.provider_id}: no answer from its cell ({outcome.error}); read it, then repeat")
+    raise Undecided(f"provider {key.provider_id}: no answer from its cell ({outcome}); read it, then repeat")
 
 
 def _is_ours(row: Mapping[str, Any], key: Key, nonce: UUID) -> bool:

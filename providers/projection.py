@@ -1,5 +1,5 @@
-"""Keeps the `capacity` table and the event log behind the records: after a transaction, one read of the tree, then writes
-stamped with its generation, so that a late write never undoes a newer one.
+"""Keeps the `capacity` table and the event log behind the records: after a transaction one read of the tree, then
+writes stamped with its generation, so that a late write never undoes a newer one.
 
 The transaction decides and this may lag. Whoever finds it behind calls `project_now`; the conductor sweeps the rest.
 """
@@ -19,7 +19,7 @@ from events.append import Write, event_writes
 from events.types import PROVIDER_CHANGED, PROVIDER_CREATED, PROVIDER_REMOVED, PROVIDER_REPAIRED, News
 from providers.image import image_of
 from providers.records import OwnRow, Tree, tree_of
-from providers.resource_classes.kind import ResourceClass
+from providers.resource_classes.kind import COMMON, ResourceClass
 from store.home import Home
 from store.session import keyspace, read_many, write_many
 
@@ -83,15 +83,13 @@ def _delete(tree: Tree, news: News) -> Write:
 
 @functools.lru_cache(maxsize=256)
 def _columns(of_class: ResourceClass) -> tuple[str, ...]:
-    common = (
-        "cell resource_class shard root_id provider_id generation name parent_id state state_reason state_version "
-        "root_state root_state_version root_resource_class root_shard traits aggregates rack zone heartbeat claims "
-        "instances"
-    ).split()
+    common = (*COMMON, "claims", "instances")
     if of_class.custom:
         own = ["own_amounts", "own_total", "own_reserved", "own_ratio", "own_available", "own_properties"]
         return (*common, *own)
-    amounts = [f"{prefix}{n}" for n in of_class.amounts for prefix in ("", "total_", "reserved_", "ratio_", "available_")]
+    amounts = [
+        f"{prefix}{n}" for n in of_class.amounts for prefix in ("", "total_", "reserved_", "ratio_", "available_")
+    ]
     return (*common, *amounts, *(f"prop_{name}" for name in of_class.properties))
 
 

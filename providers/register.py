@@ -1,6 +1,7 @@
 """A provider comes: lookups first (plain rows, false positives at worst), then its own row by transaction, then its
 projection, so that the next request sees it."""
 
+import contextlib
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ class NewProvider:
 
 
 def register(new: NewProvider) -> tuple[Tree, OwnRow]:
-    """Makes the provider. Raises Invalid, NotFound (cell, class, parent), Conflict (the id is or was in use), Undecided."""
+    """Makes the provider. Raises Invalid (also: unknown cell, class, parent), Conflict (the id was used), Undecided."""
     of_class = _class_of(new)
     home = _home_of(new)
     check_inventory(of_class, new.inventory)
@@ -64,7 +65,7 @@ def register(new: NewProvider) -> tuple[Tree, OwnRow]:
 
 
 def own_columns(new: NewProvider, of_class: ResourceClass, shard: int) -> dict[str, Any]:
-    """The columns of a new provider's own row. Every amount is initialised: arithmetic on NULL applies and writes nothing."""
+    """The columns of a new own row. Every amount is initialised: arithmetic on NULL applies and writes nothing."""
     inventory = {name: new.inventory.get(name, _unnamed(of_class)) for name in of_class.amounts}
     columns: dict[str, Any] = {
         "kind": "provider",
@@ -148,17 +149,15 @@ def _root_of(new: NewProvider, home: Home, provider_id: UUID) -> UUID:
 
 def _write_lookups(new: NewProvider, home: Home, provider_id: UUID, root_id: UUID, shard: int) -> None:
     existing = None
-    try:
+    with contextlib.suppress(NotFound):
         existing = locate(provider_id)
-    except NotFound:
-        pass
     if existing is not None:
         _refuse(new, existing.home, existing.root_id, provider_id)
     write_many(
         [
             (
-                f"INSERT INTO {keyspace()}.providers_by_id (provider_id, root_id, cell, datacenter, resource_class, shard) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO {keyspace()}.providers_by_id "
+                "(provider_id, root_id, cell, datacenter, resource_class, shard) VALUES (?, ?, ?, ?, ?, ?)",
                 [provider_id, root_id, home.cell, home.datacenter, new.resource_class, shard],
             ),
             (

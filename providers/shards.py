@@ -1,4 +1,4 @@
-"""The shard directory: which partitions of the capacity table a cell and class have. A provider keeps its shard for life."""
+"""The shard directory: which partitions of the capacity table there are. A provider keeps its shard for life."""
 
 from store.home import Home
 from store.lwt import Refused, Statement, run

@@ -4,6 +4,7 @@ Every setting has one name, one default that works and one line in docs/running.
 of them are read through these four functions and recorded in `SETTINGS`.
 """
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -52,9 +53,7 @@ def secret(name: str, path: Path) -> str:
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(64))
-        try:
-            os.link(draft, path)  # atomic, and refused when another process was first
-        except FileExistsError:
-            pass
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.link(draft, path)
         draft.unlink()
     return path.read_text().strip()

@@ -1,4 +1,4 @@
-"""Django's settings: the same ones for `make run`, the tests and production; what differs comes from the environment."""
+"""Django's settings, the same for `make run`, tests and production; what differs comes from the environment."""
 
 import ssl
 from pathlib import Path

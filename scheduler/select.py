@@ -31,7 +31,8 @@ def run_filters(candidates: Iterable[Candidate], resource: Resource, filters: Se
     funnel: list[Stage] = []
     short: tuple[Candidate, ...] = ()
     for one in filters:
-        passed, lost = [], []
+        passed: list[Candidate] = []
+        lost: list[Candidate] = []
         for candidate in left:
             (lost if one.check(candidate, resource) else passed).append(candidate)
         if one.name == "capacity":

@@ -2,7 +2,7 @@
 
 
 class StoreUnavailable(Exception):
-    """Cassandra, or the data centre that a row is at home in, cannot be reached; nothing was written. Try again later."""
+    """Cassandra, or the data centre a row is at home in, cannot be reached; nothing was written. Try again later."""
 
 
 class SchemaMissing(Exception):

@@ -1,4 +1,4 @@
-"""Where a row lives: every row that is ever written by a lightweight transaction has one home, a cell in a data centre."""
+"""Where a row lives: every row that is written by a lightweight transaction has one home, a cell in a data centre."""
 
 from dataclasses import dataclass
 

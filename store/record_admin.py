@@ -71,13 +71,16 @@ class RecordAdmin(_ModelAdmin):
     change_form_template = add_form_template = "admin/records/form.html"
     not_found: ClassVar[tuple[type[Exception], ...]] = ()
     refused: ClassVar[tuple[type[Exception], ...]] = ()
-    columns: ClassVar[Sequence[str]] = ()
+    columns: ClassVar[tuple[str, ...]] = ()
     """The list's columns: methods of the admin (with `short_description`) or keys of the record."""
     numbers: ClassVar[frozenset[str]] = frozenset()
     search_help: ClassVar[str] = ""
     """What the search looks for; empty: there is no search."""
     page_size: ClassVar[int] = 50
     writable: ClassVar[bool] = True
+    changeable: ClassVar[bool] = True
+    """False: records are made and deleted, but not changed."""
+    version_label: ClassVar[str] = VERSION
     operator_fields: ClassVar[frozenset[str]] = frozenset()
     """The form fields that an operator may change (draining); all others are for admins."""
 
@@ -143,7 +146,9 @@ class RecordAdmin(_ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         role = role_of(request.user)
-        return self.writable and (role == ADMIN or (role == OPERATOR and bool(self.operator_fields)))
+        return (
+            self.writable and self.changeable and (role == ADMIN or (role == OPERATOR and bool(self.operator_fields)))
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.writable and role_of(request.user) == ADMIN
@@ -294,7 +299,9 @@ class RecordAdmin(_ModelAdmin):
         opened = form.cleaned_data.get(VERSION, "")
         if opened == self.version_of(now):
             return False
-        form.add_error(None, stale_message(opened, self.version_of(now), last_entry(self.model, key)))
+        form.add_error(
+            None, stale_message(self.version_label, opened, self.version_of(now), last_entry(self.model, key))
+        )
         form.current_values = differences(form, self.make_form(now, None))  # type: ignore[attr-defined]
         return True
 

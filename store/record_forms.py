@@ -25,10 +25,10 @@ def hidden_fields(form: forms.Form) -> list[tuple[None, dict[str, Any]]]:
     return [(None, {"fields": [VERSION], "classes": ["hidden"]})] if VERSION in form.fields else []
 
 
-def stale_message(opened: str, now: str, last: LogEntry | None) -> str:
+def stale_message(label: str, opened: str, now: str, last: LogEntry | None) -> str:
     who = f"last here by {last.user}, {last.action_time:%d %b %H:%M:%S} UTC" if last else "not through these pages"
     return (
-        f"Changed meanwhile ({who}): current {VERSION} is {now}, this form was opened at {opened or 'none'}. "
+        f"Changed meanwhile ({who}): current {label} is {now}, this form was opened at {opened or 'none'}. "
         "Nothing was saved. Open the current values and repeat your change."
     )
 

@@ -45,7 +45,7 @@ def headers(admin: Any, columns: Sequence[str], numbers: frozenset[str]) -> list
 
 
 def rows(admin: Any, records: Sequence[Any]) -> list[tuple[str, list[tuple[Any, bool]]]]:
-    """(url of the record's page, its cells); a cell is what the admin's method of that name says, or the record's value."""
+    """(url of the record's page, its cells): what the admin's method of the column's name says, else its value."""
     view = f"admin:{admin.opts.app_label}_{admin.opts.model_name}_change"
     return [
         (

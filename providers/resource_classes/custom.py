@@ -54,14 +54,20 @@ def create(name: str, columns: Sequence[Column]) -> ResourceClass:
         case Unknown():
             made = load(name)
             if made is None or made != _parse(name, stored):
-                raise Conflict(f"resource class {name} could not be made for certain; look whether it is there, and repeat")
+                raise Conflict(
+                    f"resource class {name} could not be made for certain; look whether it is there, and repeat"
+                )
             return made
 
 
 def delete(name: str) -> None:
     """Removes a class that has no providers (the caller has looked). Raises NotFound."""
     outcome = run(
-        [Statement(f"DELETE FROM {keyspace()}.resource_classes WHERE all_classes = 'all' AND name = ? IF EXISTS", [name])],
+        [
+            Statement(
+                f"DELETE FROM {keyspace()}.resource_classes WHERE all_classes = 'all' AND name = ? IF EXISTS", [name]
+            )
+        ],
         datacenters()[0],
     )
     _cache.pop(name, None)

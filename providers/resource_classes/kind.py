@@ -15,10 +15,10 @@ NIL = UUID(int=0)
 Row = Mapping[str, Any]
 
 # The columns of the capacity table that every class has and a decision needs.
-COMMON = (
-    "root_id provider_id parent_id cell resource_class shard generation name state state_reason state_version root_state "
-    "root_state_version root_resource_class root_shard traits aggregates rack zone heartbeat"
-).split()
+COMMON = tuple(
+    "root_id provider_id parent_id cell resource_class shard generation name state state_reason state_version "
+    "root_state root_state_version root_resource_class root_shard traits aggregates rack zone heartbeat".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def integer_property(name: str, unit: str) -> Column:
 @dataclass(frozen=True)
 class ResourceClass:
     """A type of provider. `custom` classes (an operator's own) keep their amounts and properties in maps, which have
-    neither arithmetic nor range conditions in CQL: they are filtered by `fits` and claimed under `IF generation = ?`."""
+    neither arithmetic nor range conditions in CQL: filtered by `fits`, claimed under `IF generation = ?`."""
 
     name: str
     columns: tuple[Column, ...]
@@ -69,7 +69,7 @@ class ResourceClass:
         return [*COMMON, *amounts, *(f"prop_{name}" for name in self.properties)]
 
     def query(self, resource: Resource, filters: Sequence[Filter]) -> tuple[str, list[Any]]:
-        """The request and the enabled filters as a WHERE clause inside one shard: CQL (starting with AND) and values."""
+        """The request and the enabled filters as a WHERE clause in one shard: CQL (starting with AND) and values."""
         parts: list[tuple[str, Any]] = []
         pushed = {f.name for f in filters if f.pushed_down}
         if "state" in pushed:

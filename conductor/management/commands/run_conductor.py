@@ -14,7 +14,7 @@ log = logging.getLogger("sched_portal.conductor")
 
 
 class Command(BaseCommand):
-    help = "Finishes what others began: open requests, expired claims, projections that are behind. Run as many as you like."
+    help = "Finishes what others began: open requests, expired claims, stale projections. Run as many as you like."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="one look at every cell, then exit")
