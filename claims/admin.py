@@ -1,0 +1,93 @@
+"""The admin of claims: who holds what, to read. They are made, consumed and released by requests, not here."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+
+from claims.find import ClaimFilter, find, list_claims
+from claims.models import ClaimRecord
+from claims.types import STATES
+from providers.admin import REFUSED, cell_filter, uuid_of
+from providers.admin_sections import arithmetic, number, provider_link, request_link, words
+from providers.records import CLAIM, Record, read_provider
+from providers.refusals import Invalid, NotFound
+from store.record_admin import RecordAdmin
+from store.record_pages import ListFilter, ListPage, Section
+
+
+@admin.register(ClaimRecord)
+class ClaimAdmin(RecordAdmin):
+    not_found = (NotFound,)
+    refused = REFUSED
+    writable = False
+    columns = ("claim", "state", "cell", "provider", "takes", "consumer", "project", "made")
+
+    def list_filters(self) -> Sequence[ListFilter]:
+        states = tuple((state, state) for state in STATES)
+        texts = (ListFilter("provider", "provider id"), ListFilter("consumer", "consumer"))
+        return [cell_filter(), ListFilter("state", "state", states), *texts]
+
+    def list_page(self, filters: Mapping[str, str], search: str, limit: int, cursor: str | None) -> ListPage:
+        wanted = ClaimFilter(
+            cell=filters["cell"],
+            state=filters["state"],
+            provider=_uuid_filter(filters["provider"]),
+            consumer=filters["consumer"],
+        )
+        page = list_claims(wanted, limit, cursor)
+        return ListPage(page.results, page.next)
+
+    def read(self, key: str) -> Record:
+        return find(uuid_of(key))
+
+    def key_of(self, record: Record) -> str:
+        return str(record.id)
+
+    def sections(self, record: Record) -> Sequence[Section]:
+        tree, own = read_provider(record.provider_id)
+        provider = provider_link(record.resource_class, own.id, own.row["name"])
+        facts = [
+            ("Kind", record.kind),
+            ("State", record.state),
+            ("Consumer", record.consumer),
+            ("Project", record.project),
+            ("Request", request_link(record.request_id)),
+            ("Provider", provider),
+            ("Cell", record.home.cell),
+            ("Made", _time(record.created_at)),
+            ("Expires", _time(record.expires_at)),
+            ("Release asked for", "yes" if record.release_requested else "no"),
+            ("Generation", number(record.generation)),
+        ]
+        if record.kind != CLAIM:
+            facts.append(("Gives back", words(record.gives_back)))
+        return [Section("Claim", facts=facts), arithmetic(tree, own)]
+
+    def claim(self, record: Record) -> str:
+        return str(record.id)
+
+    def cell(self, record: Record) -> str:
+        return record.home.cell
+
+    def provider(self, record: Record) -> Any:
+        return provider_link(record.resource_class, record.provider_id, record.provider_id)
+
+    def takes(self, record: Record) -> str:
+        return words(record.amounts)
+
+    def made(self, record: Record) -> str | None:
+        return _time(record.created_at)
+
+
+def _uuid_filter(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError as error:
+        raise Invalid("provider", f"“{text}” is not an id") from error
+
+
+def _time(at: dt.datetime | None) -> str | None:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else None

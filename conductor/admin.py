@@ -1,0 +1,124 @@
+"""The admin of requests: the life of each, to read: what was asked, the plan, what came of it, who moved it and why."""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.utils.html import format_html
+
+from conductor.find import RequestFilter, list_requests, read_request
+from conductor.models import RequestRecord
+from conductor.states import ALL
+from conductor.types import RequestView
+from events.tail import time_of
+from providers.admin import REFUSED, cell_filter, uuid_of
+from providers.admin_sections import claim_link, provider_link, words
+from providers.refusals import NotFound
+from store.record_admin import RecordAdmin
+from store.record_pages import ListFilter, ListPage, Section
+
+
+@admin.register(RequestRecord)
+class RequestAdmin(RecordAdmin):
+    not_found = (NotFound,)
+    refused = REFUSED
+    writable = False
+    columns = ("request", "state", "cell", "consumer", "project", "claims", "attempts", "made")
+    numbers = frozenset({"claims", "attempts"})
+
+    def list_filters(self) -> Sequence[ListFilter]:
+        states = tuple((state, state) for state in ALL)
+        texts = (ListFilter("project", "project"), ListFilter("consumer", "consumer"))
+        return [cell_filter(), ListFilter("state", "state", states), *texts]
+
+    def list_page(self, filters: Mapping[str, str], search: str, limit: int, cursor: str | None) -> ListPage:
+        page = list_requests(RequestFilter(**filters), limit, cursor)
+        return ListPage(page.results, page.next)
+
+    def read(self, key: str) -> RequestView:
+        return read_request(uuid_of(key))
+
+    def key_of(self, record: RequestView) -> str:
+        return str(record.request_id)
+
+    def sections(self, record: RequestView) -> Sequence[Section]:
+        facts = [
+            ("State", record.state),
+            ("Consumer", record.consumer),
+            ("Project", record.project),
+            ("Asked by", record.username),
+            ("Cell", record.cell or "any"),
+            ("Attempts", record.attempts),
+            ("Made", _time(record.created_at)),
+            ("Changed", _time(record.updated_at)),
+            ("Reason", record.reason or None),
+        ]
+        return [
+            Section("Request", facts=facts),
+            *_what_came(record),
+            _plan(record),
+            _history(record),
+            Section("As it was asked", facts=[("Body", _json(record.body))]),
+        ]
+
+    def request(self, record: RequestView) -> str:
+        return str(record.request_id)
+
+    def claims(self, record: RequestView) -> int:
+        return len(record.records)
+
+    def made(self, record: RequestView) -> str | None:
+        return _time(record.created_at)
+
+
+def _what_came(record: RequestView) -> list[Section]:
+    found = {r.id: r for r in record.records}
+    rows = [
+        [
+            claim_link(found[part.claim_id]) if part.claim_id in found else part.claim_id,
+            provider_link(part.resource_class, part.provider_id, part.provider_name),
+            part.resource_class,
+            words(part.amounts),
+            f"{found[part.claim_id].kind}, {found[part.claim_id].state}" if part.claim_id in found else part.state,
+        ]
+        for part in record.parts
+    ]
+    headers = ["Claim", "Provider", "Resource class", "Amounts", "State"]
+    sections = [Section("Claims and instances", headers=headers, rows=rows, empty="Nothing is claimed.")]
+    if record.explanation:
+        sections.append(_explanation(record.explanation))
+    return sections
+
+
+def _explanation(explanation: Mapping[str, Any]) -> Section:
+    rows = [[s["stage"], s["left"], s["removed"], s["reason"]] for s in explanation.get("funnel", ())]
+    facts = [("Considered", explanation.get("considered"))]
+    facts += [("Nearest", f"{n['name']}: short by {words(n['short_by'])}") for n in explanation.get("nearest", ())]
+    return Section("Why", facts=facts, headers=["Stage", "Left", "Removed", "Reason"], rows=rows)
+
+
+def _plan(record: RequestView) -> Section:
+    members = record.plan.members if record.plan else ()
+    rows = [
+        [m.number, m.resource_class, words(m.amounts), " → ".join(t.provider_name for t in m.tries)] for m in members
+    ]
+    note = (
+        "Each tree is held, and the request's row commits them together." if record.plan and record.plan.holds else ""
+    )
+    headers = ["Member", "Resource class", "Amounts", "Tried in this order"]
+    return Section("Plan", headers=headers, rows=rows, note=note, empty="There is no plan.")
+
+
+def _history(record: RequestView) -> Section:
+    rows = [[_time(time_of(line["id"])), line["state"], line["who"], line["why"]] for line in record.history]
+    return Section("History", headers=["When", "State", "Who", "Why"], rows=rows, empty="No history is kept any more.")
+
+
+def _json(value: Any) -> Any:
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def _time(at: dt.datetime | None) -> str | None:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else None

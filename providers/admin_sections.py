@@ -1,0 +1,101 @@
+"""What a provider's pages show beside the form: the arithmetic of its amounts, and what is on it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from providers.models import RECORDS
+from providers.records import OwnRow, Record, Tree
+from store.record_pages import Section
+
+
+def link(view: str, key: Any, text: Any) -> Any:
+    """A link to an admin page; the bare text when that page is not installed."""
+    try:
+        return format_html('<a href="{}">{}</a>', reverse(f"admin:{view}", args=(key,)), text)
+    except NoReverseMatch:
+        return text
+
+
+def provider_link(resource_class: str, provider_id: Any, text: Any) -> Any:
+    model = RECORDS.get(resource_class)
+    name = model._meta.model_name if model else "ownclassrecord"
+    return link(f"providers_{name}_change", provider_id, text)
+
+
+def claim_link(record: Record) -> Any:
+    return link("claims_claimrecord_change", record.id, record.id)
+
+
+def request_link(request_id: Any) -> Any:
+    return link("conductor_requestrecord_change", request_id, request_id)
+
+
+def number(value: int | None) -> Any:
+    """An amount with thousands apart; a negative one stands out."""
+    if value is None:
+        return None
+    text = f"{value:,}".replace(",", "\u202f")
+    return format_html('<span class="negative">{}</span>', text) if value < 0 else text
+
+
+def words(amounts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(amounts.items())) or "nothing"
+
+
+def arithmetic(tree: Tree, own: OwnRow) -> Section:
+    """Each row that counts, and their sum: what is available is nothing else."""
+    names = list(own.resource_class.amounts)
+    claims = tree.claims_on(own.id)
+    rows: list[list[Any]] = [["the provider's own record", *(number(own.amounts.get(n, 0)) for n in names)]]
+    rows += [[_claim(claim), *(number(claim.amounts.get(n, 0)) for n in names)] for claim in claims]
+    sums = {n: own.amounts.get(n, 0) + sum(c.amounts.get(n, 0) for c in claims) for n in names}
+    rows.append(["available (the sum)", *(number(sums[n]) for n in names)])
+    kept = own.available
+    differs = [n for n in names if sums[n] != kept.get(n, 0)]
+    note = f"The record keeps another sum for {', '.join(differs)}: report this." if differs else ""
+    headers = ["", *(f"{c.name} ({c.unit})" for c in own.resource_class.columns if c.name in names)]
+    return Section("Available", headers=headers, rows=rows, note=note, last_is_total=True)
+
+
+def capacity(own: OwnRow) -> Section:
+    """From totals to the record: (total x ratio) - reserved, less what instances use."""
+    rows = []
+    for name in own.resource_class.amounts:
+        total, reserved, ratio = own.totals.get(name, 0), own.reserved.get(name, 0), own.ratios.get(name, 1.0)
+        effective = int(total * ratio) - reserved
+        record = own.amounts.get(name, 0)
+        parts = (total, reserved, effective, effective - record, record)
+        rows.append([name, number(parts[0]), f"{ratio:g}", *(number(part) for part in parts[1:])])
+    return Section(
+        "Capacity", headers=["", "Total", "Ratio", "Reserved", "For sale", "Used by instances", "Own record"], rows=rows
+    )
+
+
+def on_it(tree: Tree, own: OwnRow) -> list[Section]:
+    """Instances and children."""
+    instances = [
+        [request_link(r.request_id), r.consumer, r.project, r.state, words(r.gives_back)]
+        for r in tree.instances_on(own.id)
+    ]
+    children = [
+        [provider_link(c.row["resource_class"], c.id, c.row["name"]), c.row["resource_class"], c.row["state"]]
+        for c in tree.providers.values()
+        if c.row["parent_id"] == own.id
+    ]
+    return [
+        Section(
+            "Instances",
+            headers=["Request", "Consumer", "Project", "State", "Gives back"],
+            rows=instances,
+            empty="No instances.",
+        ),
+        Section("Children", headers=["Name", "Resource class", "State"], rows=children, empty="No children."),
+    ]
+
+
+def _claim(claim: Record) -> SafeString:
+    return format_html("claim {} ({}, {})", claim_link(claim), claim.state, claim.consumer)
