@@ -100,7 +100,7 @@ def _replan(row: RequestRow, plan: Plan) -> RequestRow | None:
 
 def _twin(request: ScheduleRequest, row: RequestRow, until: float) -> Outcome:
     """The first one with this id decides; while it is still at it, wait for it."""
-    if row.fingerprint != request.fingerprint or row.username != request.username:
+    if row.fingerprint != request.fingerprint:
         return Mismatch(row.request_id)
     pause = 0.05
     while True:

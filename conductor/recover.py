@@ -15,7 +15,7 @@ from conductor.attempt import part_of
 from conductor.commit import abort, confirm, refuse
 from conductor.outcome import parts_of, records_of
 from conductor.progress import finish_active
-from conductor.release import push, settle_plan, start_release
+from conductor.release import is_claimed, push, settle_plan, start_release
 from conductor.rows import SLOTS, RequestRow, close_open, find, open_write, remember
 from conductor.states import ACTIVE, ENDED, FAILED, RELEASING, SCHEDULING
 from events.types import PROVIDER_REPAIRED, News
@@ -66,14 +66,14 @@ def recover(home: Home, request_id: UUID, due_at: dt.datetime) -> bool:
 
 
 def _finish_scheduling(row: RequestRow) -> bool:
-    """Its process died, or its one claim waits for the host. Every planned id is settled by a write first, so that a
-    process that was only paused can claim no more."""
+    """Its process died, or its claim waits for the host. Unless all is claimed, every planned id is settled by a write
+    first, so that a process that was only paused can claim no more."""
     if row.lease_until is not None and row.lease_until > _now():
         return False
+    if is_claimed(row):
+        return _finish_claimed(row)
     settle_plan(row)
-    parts = parts_of(row)
-    planned = len(row.plan.members) if row.plan else 0
-    if parts and len(parts) == planned:
+    if is_claimed(row):
         return _finish_claimed(row)
     if row.plan is not None and row.plan.holds:
         return _give_up_holds(row)

@@ -69,7 +69,7 @@ def start_release(row: RequestRow, ends_as: str, why: str, only: Collection[UUID
     for _ in range(TRIES):
         if row.state in (RELEASING, *ENDED):
             return row
-        if row.state == SCHEDULING:
+        if row.state == SCHEDULING and not is_claimed(row):
             settle_plan(row)
         parts = parts_of(row)
         left = [replace(p, state=GONE) if only is None or p.claim_id in only else p for p in parts]
@@ -87,6 +87,12 @@ def start_release(row: RequestRow, ends_as: str, why: str, only: Collection[UUID
             return moved
         row = get(row.request_id)
     raise Conflict(f"request {row.request_id} is being changed by others all the time; repeat")
+
+
+def is_claimed(row: RequestRow) -> bool:
+    """Whether a plan on one tree has all its claims. Its owner leaves a try only when that certainly was not applied,
+    so once one was, no other can come."""
+    return row.plan is not None and not row.plan.holds and len(parts_of(row)) == len(row.plan.members)
 
 
 def settle_plan(row: RequestRow) -> None:

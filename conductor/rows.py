@@ -3,20 +3,20 @@
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid1
 
 from cassandra.util import uuid_from_time
 
 from conductor.identify import home_of
-from conductor.states import ALLOWED
+from conductor.states import ALLOWED, ENDED
 from conductor.types import Part, Plan, PlannedMember, Try
 from providers.records import aware
 from providers.refusals import NotFound, Undecided
 from store.home import Home
 from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
-from store.session import keyspace, read, write
+from store.session import keyspace, read, read_many, write
 
 TRIES = 4
 SLOTS = 16  # partitions of a cell's list of open requests
@@ -49,14 +49,20 @@ class RequestRow:
     created_at: dt.datetime | None
     updated_at: dt.datetime | None
     columns: Mapping[str, Any]
+    is_retired: bool = False
 
 
 def find(request_id: UUID) -> RequestRow | None:
     home = home_of(request_id)
     if home is None:
         return None
-    rows = read(f"SELECT * FROM {_table(home)} WHERE request_id = ?", [request_id])
-    return _row(home, rows[0]) if rows else None
+    ended = f"SELECT row FROM {keyspace(home.datacenter)}.ended_requests WHERE request_id = ?"
+    rows, retired = read_many(
+        [(f"SELECT * FROM {_table(home)} WHERE request_id = ?", [request_id]), (ended, [request_id])]
+    )
+    if rows:
+        return _row(home, rows[0])
+    return replace(_row(home, _from_json(retired[0]["row"])), is_retired=True) if retired else None
 
 
 def get(request_id: UUID) -> RequestRow:
@@ -138,6 +144,32 @@ def close_open(row: RequestRow) -> None:
     """Takes a request off the list of open work: it ended, or waits for nothing but people."""
     cql = f"DELETE FROM {keyspace(row.home.datacenter)}.open_requests WHERE cell = ? AND slot = ? AND request_id = ?"
     write(cql, [row.home.cell, row.request_id.int % SLOTS, row.request_id])
+
+
+def retire(row: RequestRow) -> None:
+    """Moves an ended request out of the table of transactions, into the one whose rows fade out by themselves.
+
+    Copied first, so that at every moment it can be found; deleted only as it was copied.
+    """
+    if row.state not in ENDED:
+        raise ValueError(f"request {row.request_id} is {row.state}")
+    space = keyspace(row.home.datacenter)
+    write(f"INSERT INTO {space}.ended_requests (request_id, row) VALUES (?, ?)", [row.request_id, _to_json(row)])
+    cql = f"DELETE FROM {_table(row.home)} WHERE request_id = ? IF version = ?"
+    run([Statement(cql, [row.request_id, row.version])], row.home.datacenter)
+
+
+def _to_json(row: RequestRow) -> str:
+    return json.dumps(dict(row.columns), default=str, separators=(",", ":"))
+
+
+def _from_json(text: str) -> dict[str, Any]:
+    columns: dict[str, Any] = json.loads(text)
+    for name in ("request_id", "owner"):
+        columns[name] = UUID(columns[name]) if columns[name] else None
+    for name in ("lease_until", "created_at", "updated_at"):
+        columns[name] = dt.datetime.fromisoformat(columns[name]) if columns[name] else None
+    return columns
 
 
 def plan_json(plan: Plan) -> str:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from conductor.recover import recover_cell, shards_in_turn, sweep_shard
+from conductor.retire import retire_ended
 from providers import cells
 from store.failures import SchemaMissing, StoreUnavailable
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
                     moved = recover_cell(cell.home)
                     if moved:
                         log.info("cell %s: %d requests moved on", cell.name, moved)
+                    retire_ended(cell.home)
                 shard = next(shards, None)
                 if shard is None:
                     shards = shards_in_turn()

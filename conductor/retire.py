@@ -1,0 +1,57 @@
+"""Retention: requests that ended some time ago leave the table of transactions for one whose rows fade out."""
+
+import datetime as dt
+
+from django.conf import settings
+
+from conductor.rows import find, retire
+from conductor.states import ENDED
+from store.home import Home
+from store.session import keyspace, read, write
+
+AT_ONCE = 200  # requests retired per call, so that nothing else waits long
+LOOK_AGAIN = dt.timedelta(hours=6)  # at hours in which requests still run
+
+
+def retire_ended(home: Home) -> int:
+    """Looks at hours of a cell that are older than REQUESTS_KEPT seconds and not done; returns how many requests went.
+
+    An hour whose requests have all ended is done for good; one with requests that still run is left for six hours.
+    """
+    now = dt.datetime.now(dt.UTC)
+    before = now - dt.timedelta(seconds=settings.REQUESTS_KEPT)
+    space = keyspace(home.datacenter)
+    hours = read(
+        f"SELECT hour, retired, looked_at FROM {space}.request_hours WHERE cell = ? AND hour < ?", [home.cell, before]
+    )
+    gone = 0
+    for row in reversed(hours):
+        looked_at = row["looked_at"]
+        if row["retired"] or (looked_at is not None and now - looked_at.replace(tzinfo=dt.UTC) < LOOK_AGAIN):
+            continue
+        went, running, whole = _retire_hour(home, row["hour"])
+        gone += went
+        if whole:
+            cql = f"INSERT INTO {space}.request_hours (cell, hour, retired, looked_at) VALUES (?, ?, ?, ?)"
+            write(cql, [home.cell, row["hour"], running == 0, now])
+        if gone >= AT_ONCE:
+            break
+    return gone
+
+
+def _retire_hour(home: Home, hour: dt.datetime) -> tuple[int, int, bool]:
+    """How many went, how many still run, and whether the whole hour was looked at."""
+    cql = f"SELECT request_id FROM {keyspace(home.datacenter)}.requests_by_hour WHERE cell = ? AND hour = ?"
+    gone = running = 0
+    for lookup in read(cql, [home.cell, hour]):
+        row = find(lookup["request_id"])
+        if row is None or row.is_retired:
+            continue
+        if row.state not in ENDED:
+            running += 1
+            continue
+        retire(row)
+        gone += 1
+        if gone >= AT_ONCE:
+            return gone, running, False
+    return gone, running, True
