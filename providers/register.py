@@ -171,6 +171,7 @@ def _write_lookups(new: NewProvider, home: Home, provider_id: UUID, root_id: UUI
 def _refuse(new: NewProvider, home: Home, root_id: UUID, provider_id: UUID) -> None:
     tree = read_tree(home, root_id)
     if provider_id in tree.providers:
+        project_now(home, root_id)  # the registration that made it may have died before it did
         raise Conflict(f"provider {provider_id} exists")
     if new.parent is not None and root_id not in tree.providers:
         raise Conflict(f"parent {new.parent} was removed meanwhile")

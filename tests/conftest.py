@@ -57,13 +57,13 @@ def _with_schema(name: str, ring: Any) -> Iterator[SimpleNamespace]:
     disconnect()
 
 
-@pytest.fixture()
+@pytest.fixture
 def cell(cassandra: SimpleNamespace) -> Cell:
     """A cell of this test's own."""
     return cells.create(f"cell-{next(_numbers)}-{uuid.uuid4().hex[:6]}")
 
 
-@pytest.fixture()
+@pytest.fixture
 def host(cell: Cell) -> Callable[..., OwnRow]:
     """Makes a compute host in the test's cell: alive, enabled, 8 vCPU, 8192 MiB, 100 GiB unless said otherwise."""
 

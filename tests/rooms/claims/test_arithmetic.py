@@ -17,8 +17,13 @@ from store.session import keyspace, read
 def order(tree, own, vcpus, *, state_version=None, request_id=None):
     request_id = request_id or uuid.uuid4()
     member = Member(
-        claim_id(request_id, 0, 0, 0), 0, own.id, own.row["name"], "compute",
-        {"vcpus": vcpus, "memory_mb": vcpus * 1024}, state_version or own.state_version,
+        claim_id(request_id, 0, 0, 0),
+        0,
+        own.id,
+        own.row["name"],
+        "compute",
+        {"vcpus": vcpus, "memory_mb": vcpus * 1024},
+        state_version or own.state_version,
     )
     return Order(tree.home, tree.root_id, own.state_version, request_id, 0, "someone", "project", (member,))
 
