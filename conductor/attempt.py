@@ -14,6 +14,7 @@ from claims.take import take
 from claims.types import CLAIMED, HELD, Closed, Lost, Member, Order, Taken, Unsettled, claim_id
 from conductor.rows import RequestRow, find
 from conductor.types import Part, Plan, PlannedMember, Try
+from providers.projection import project_soon
 from providers.records import candidate_of
 from scheduler.filters import BY_NAME
 from scheduler.fits import fits
@@ -101,6 +102,7 @@ def _claim(row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, i
             case Lost() as lost:
                 versions = _still_fitting(lost, members)
                 if not versions:
+                    project_soon(order.home, order.root_id)  # the decision saw room that is not there: repair its view
                     return _Tried(False, attempts)
     return _Tried(False, attempts)
 

@@ -15,6 +15,7 @@ from conductor.accept import accept, new_request_id, plan_of, response_of
 from conductor.attempt import Attempted, attempt_plan
 from conductor.commit import abort, commit, refuse
 from conductor.decide import Decision, decide
+from conductor.identify import home_of
 from conductor.rows import RequestRow, find, move, plan_json
 from conductor.states import SCHEDULING
 from conductor.types import Contended, Mismatch, NoValidHost, Outcome, Pending, Placed, Plan, ScheduleRequest
@@ -36,7 +37,7 @@ def schedule(request: ScheduleRequest) -> Outcome:
     decision = decide(request, rng)
     plan = plan_of(decision.assignment) if decision.assignment else None
     request_id = request.request_id or new_request_id(request)
-    if request_id is None:  # no cell, so nowhere to write the refusal down
+    if request_id is None or home_of(request_id) is None:  # no cell, so nowhere to write the refusal down
         return outcome.nowhere(decision)
 
     row, made = accept(request, request_id, plan, None if plan else decision.explanation)

@@ -21,7 +21,11 @@ Write = tuple[str, Sequence[Any]]
 
 def append(home: Home, news: Sequence[News]) -> None:
     """Appends events that carry no provider's row."""
-    write_many([write for one in news for write in event_writes(home, one)])
+    try:
+        write_many([write for one in news for write in event_writes(home, one)])
+    except Exception:
+        forget_directory()
+        raise
 
 
 def event_writes(
@@ -56,6 +60,12 @@ def event_writes(
         ),
     )
     return [insert, *_directory(home, space, bucket)]
+
+
+def forget_directory() -> None:
+    """After a write that failed: the directory's row may be missing too, so the next event writes it again."""
+    with _lock:
+        _noted.clear()
 
 
 def _directory(home: Home, space: str, bucket: dt.datetime) -> list[Write]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from events.append import Write, event_writes
+from events.append import Write, event_writes, forget_directory
 from events.types import PROVIDER_CHANGED, PROVIDER_CREATED, PROVIDER_REMOVED, PROVIDER_REPAIRED, News
 from providers.image import image_of
 from providers.records import OwnRow, Tree, tree_of
@@ -156,6 +156,7 @@ class Projector:
                 _project(work)
             except Exception:  # the thread must live: whatever it is, the work is put back and tried again
                 log.exception("projection of %d trees failed; trying again", len(work))
+                forget_directory()
                 for one in work:
                     self.add(one.home, one.root_id, one.news)
                 time.sleep(1.0)
