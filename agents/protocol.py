@@ -112,7 +112,9 @@ class Report:
     traits: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        return {"totals": dict(self.totals), "properties": dict(self.properties), "traits": list(self.traits)}
+        """Without traits when there are none to tell: an empty list would take away those an operator gave."""
+        body: dict[str, object] = {"totals": dict(self.totals), "properties": dict(self.properties)}
+        return {**body, "traits": list(self.traits)} if self.traits else body
 
 
 @dataclass(frozen=True)

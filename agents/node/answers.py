@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from agents.protocol import GONE, ClaimState
+
 LONGEST_RETRY_AFTER = 300.0
 
 
@@ -31,7 +33,22 @@ class Answer:
 
     @property
     def is_passing(self) -> bool:
-        return self.status >= 500 or self.status in (202, 408, 429)
+        return self.status >= 500 or self.status in (202, 408, 409, 429)
+
+
+def is_success(answer: Answer) -> bool:
+    return answer.is_success
+
+
+def is_settled(answer: Answer) -> bool:
+    """Nothing would change by saying it again."""
+    return answer.is_success or (answer.status in (404, 409) and answer.code != "")
+
+
+def says_what_became_of_it(answer: Answer) -> bool:
+    """A conflict alone, such as many changes at once, says nothing about the claim."""
+    is_conflict = answer.status == 409 and answer.claim_state in (ClaimState.CONSUMED, *GONE)
+    return answer.is_success or is_conflict or (answer.status == 404 and answer.code != "")
 
 
 def read_answer(response: httpx.Response) -> Answer:

@@ -39,7 +39,9 @@ TOKEN_VARIABLE = "SCHED_AGENT_TOKEN"
 
 @dataclass(frozen=True)
 class Measured:
-    """The host is asked what it has, by psutil."""
+    """The host is asked what it has, by psutil; `traits` are what it cannot know of itself, such as SSD."""
+
+    traits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ def _inventory(entry: Fields) -> Measured | Report:
     if entry.is_text("inventory") or entry.missing("inventory"):
         if entry.text("inventory", "measured") != "measured":
             raise ConfigurationError(f'{entry.where("inventory")}: "measured" or an object with totals')
-        return Measured()
+        return Measured(entry.texts("traits"))
     inventory = entry.section("inventory")
     try:
         totals = parse_amounts(inventory.mapping("totals"))

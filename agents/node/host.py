@@ -38,7 +38,7 @@ class Host:
         self._journal = journal.bind(provider=provider.name)
         self._line = ProviderLine(portal, provider.provider_id, provider.token, self._journal)
         self._store = InstanceStore(settings.state_dir, provider.provider_id)
-        self._around = Surroundings(self._line, builder, self._store, self._siblings_ended, self._changed)
+        self._around = Surroundings(self._line, builder, self._store, self._end_siblings, self._changed)
         self._lives: dict[str, Life] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._change = asyncio.Event()
@@ -138,13 +138,19 @@ class Host:
                 pause = AFTER_ERROR
             await asyncio.sleep(pause)
 
-    async def _siblings_ended(self, instance: Instance) -> None:
-        def is_waited_for(life: Life) -> bool:
-            other = life.instance
-            is_sibling = other.request_id == instance.request_id and other.claim_id != instance.claim_id
-            return is_sibling and other.state == State.ENDING and not life.is_taken_away
+    async def _end_siblings(self, instance: Instance) -> None:
+        """A request ends as a whole, so its others end here too, told or not: `destroyed` names no claim. Can go when
+        it does."""
 
-        await self._until(lambda: not any(is_waited_for(life) for life in self._lives.values()))
+        def siblings() -> list[Life]:
+            of_request = [one for one in self._lives.values() if one.instance.request_id == instance.request_id]
+            return [one for one in of_request if one.instance.claim_id != instance.claim_id]
+
+        for life in siblings():
+            if life.instance.state == State.ACTIVE:
+                life.destroy(instance.reason)
+        states = (State.ACTIVE, State.ENDING)
+        await self._until(lambda: all(one.is_taken_away for one in siblings() if one.instance.state in states))
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
         while not is_so():

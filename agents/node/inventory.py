@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-import socket
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -48,13 +48,13 @@ def inventory_of(provider: ProviderConfiguration, disk: Path) -> Report:
     """`disk` is a path on the file system that instances are kept on."""
     if isinstance(provider.inventory, Report):
         return provider.inventory
-    return measure_baremetal(disk) if provider.resource_class == "baremetal" else measure_compute(disk)
+    measured = measure_baremetal(disk) if provider.resource_class == "baremetal" else measure_compute(disk)
+    return replace(measured, traits=tuple(sorted({*measured.traits, *provider.inventory.traits})))
 
 
 def measure_compute(disk: Path) -> Report:
     totals = {"vcpus": _cpus(), "memory_mb": _memory_mb(), "disk_gb": _disk_gb(disk)}
-    properties: dict[str, object] = {"cpu_arch": platform.machine(), "hostname": socket.gethostname()}
-    return Report(totals, properties, cpu_traits())
+    return Report(totals, {"cpu_arch": platform.machine()}, cpu_traits())
 
 
 def measure_baremetal(disk: Path) -> Report:

@@ -33,13 +33,13 @@ class Over:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a life needs of its host. `siblings_ended` returns when no other instance of the same request that is to
-    be taken away from this host still runs, because the portal is told about a request and not about an instance."""
+    """What a life needs of its host. `end_siblings` returns when no active instance of the same request runs on this
+    host any more: the portal is told about a request, and gives back the amounts of all its instances here."""
 
     line: ProviderLine
     builder: Builder
     store: InstanceStore
-    siblings_ended: Callable[[Instance], Awaitable[None]]
+    end_siblings: Callable[[Instance], Awaitable[None]]
     changed: Callable[[], None]
 
 
@@ -80,9 +80,9 @@ class Life:
         if self.instance.state in (State.INTENT, State.BUILDING):
             self._interrupt(Next(State.FAILING, REASON_RELEASED))
 
-    def destroy(self) -> None:
+    def destroy(self, reason: str = "") -> None:
         if self.instance.state != State.ENDING:
-            self._interrupt(Next(State.ENDING))
+            self._interrupt(Next(State.ENDING, reason))
 
     async def _announce(self) -> Next | Over:
         outcome = await self._around.line.building(self.instance.claim_id)
@@ -103,9 +103,7 @@ class Life:
         outcome = await self._around.line.consume(self.instance.claim_id)
         if outcome == Outcome.DONE:
             return Next(State.ACTIVE)
-        if outcome == Outcome.GONE:
-            return Next(State.DISCARDING, "the claim was gone when it was built")
-        return Next(State.FAILING, "the portal would not let the claim be consumed")
+        return Next(State.DISCARDING, "the claim was gone when it was built")
 
     async def _watch(self) -> Next | Over:
         await self._adopt_if_left()
@@ -119,7 +117,7 @@ class Life:
 
     async def _end(self) -> Next | Over:
         await self._take_away()
-        await self._around.siblings_ended(self.instance)
+        await self._around.end_siblings(self.instance)
         await self._around.line.destroyed(self.instance.request_id, self.instance.reason)
         return Over()
 

@@ -6,21 +6,22 @@ Callers see outcomes, never a lost connection: that is how a portal that is away
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import ipaddress
 import itertools
 import random
 import ssl
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 import httpx
 
-from agents.node.answers import Answer, read_answer
+from agents.node.answers import Answer, is_settled, is_success, read_answer, says_what_became_of_it
 from agents.node.journal import Journal
 from agents.protocol import (
-    GONE,
     REASON_LIMIT,
     ROUTE_BUILDING,
     ROUTE_CLAIMS,
@@ -43,8 +44,10 @@ from agents.protocol import (
 FIRST_RETRY = 0.5
 SLOW_RETRY = 15.0
 SLOWEST_RETRY = 300.0
-CONNECTIONS = 16
+CONNECTIONS = 8
 """A simulated fleet shares them, so that a portal that comes back is not met by hundreds of connections at once."""
+
+IsFinal = Callable[[Answer], bool]
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 """Longer than the portal's own deadline of 20 s: giving up earlier would only ask the same again."""
@@ -55,7 +58,6 @@ class Outcome(StrEnum):
 
     DONE = "done"
     GONE = "gone"  # there is no such claim any more: nothing of it may run
-    REFUSED = "refused"  # the claim is still there and the portal will not have it
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,10 @@ class Portal:
             # A proxy named in the environment is for portals elsewhere, never for one on this machine.
             trust_env=not _is_loopback(url),
         )
-        self._url = url
+        _spare_httpcore_a_search()
+        # The pool looks at every connection for every waiting request each time one of them ends; with a fleet's
+        # hundreds waiting in it that is most of the agent's CPU, so they wait here.
+        self._turn = asyncio.Semaphore(CONNECTIONS)
         self._longest = retry_longest
         self._journal = journal.bind(portal=url)
         self._away = False
@@ -90,8 +95,8 @@ class Portal:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def ask(self, question: Question, journal: Journal, final: frozenset[int] = frozenset()) -> Answer:
-        """Returns a success or a problem whose status is in `final`; all else is asked again, later and later."""
+    async def ask(self, question: Question, journal: Journal, is_final: IsFinal = is_success) -> Answer:
+        """Returns the first answer that is final; all else is asked again, later and later."""
         for tries in itertools.count(1):
             try:
                 answer = read_answer(await self._send(question))
@@ -100,7 +105,7 @@ class Portal:
                 await asyncio.sleep(self._pause(tries))
                 continue
             self._heard()
-            if answer.is_success or (answer.status in final and answer.code):
+            if is_final(answer):
                 self._complaints = {one for one in self._complaints if one[0] != question.token}
                 return answer
             if answer.is_passing:
@@ -111,13 +116,14 @@ class Portal:
         raise AssertionError("counting never ends")
 
     async def _send(self, question: Question) -> httpx.Response:
-        return await self._client.request(
-            question.method,
-            question.path,
-            json=question.body,
-            params=dict(question.params),
-            headers={"Authorization": f"Token {question.token}"},
-        )
+        async with self._turn:
+            return await self._client.request(
+                question.method,
+                question.path,
+                json=question.body,
+                params=dict(question.params),
+                headers={"Authorization": f"Token {question.token}"},
+            )
 
     def _complain(self, question: Question, answer: Answer, journal: Journal) -> None:
         """Once a token and status, until something works again: three loops would say the same three times."""
@@ -182,12 +188,9 @@ class ProviderLine:
         return Outcome.DONE if answer.is_success else Outcome.GONE
 
     async def consume(self, claim_id: str) -> Outcome:
-        answer = await self._tell(ROUTE_CONSUME.format(claim_id=claim_id), {})
-        if answer.is_success or answer.claim_state == ClaimState.CONSUMED:
-            return Outcome.DONE
-        if answer.status == 404 or not answer.claim_state or answer.claim_state in GONE:
-            return Outcome.GONE
-        return Outcome.REFUSED
+        """Only an answer that says what became of the claim ends this: a built instance is at stake."""
+        answer = await self._tell(ROUTE_CONSUME.format(claim_id=claim_id), {}, says_what_became_of_it)
+        return Outcome.DONE if answer.is_success or answer.claim_state == ClaimState.CONSUMED else Outcome.GONE
 
     async def failed(self, claim_id: str, reason: str) -> None:
         await self._tell(ROUTE_FAILED.format(claim_id=claim_id), {"reason": reason[:REASON_LIMIT]})
@@ -199,9 +202,8 @@ class ProviderLine:
     async def _post(self, path: str, body: Mapping[str, object]) -> Answer:
         return await self._portal.ask(Question("POST", path, self._token, body), self._journal)
 
-    async def _tell(self, path: str, body: Mapping[str, object]) -> Answer:
-        question = Question("POST", path, self._token, body)
-        return await self._portal.ask(question, self._journal, final=frozenset({404, 409}))
+    async def _tell(self, path: str, body: Mapping[str, object], is_final: IsFinal = is_settled) -> Answer:
+        return await self._portal.ask(Question("POST", path, self._token, body), self._journal, is_final)
 
 
 def _complaint(answer: Answer) -> str:
@@ -210,6 +212,13 @@ def _complaint(answer: Answer) -> str:
     if answer.status == 403:
         return "the portal does not let this token do that: is it bound to this provider?"
     return "the portal refuses what the agent says, asking again slowly"
+
+
+def _spare_httpcore_a_search() -> None:
+    """httpcore 1.0 imports sniffio in every lock it takes, and a failing import searches the whole path: a third of the
+    agent's CPU. None in sys.modules makes it fail at once. Can go when httpcore remembers, or anyio brings sniffio."""
+    if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def _jittered(seconds: float) -> float:

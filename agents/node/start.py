@@ -9,8 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 from agents.node.builders.builder import Builder
 from agents.node.builders.registry import make_builder
@@ -40,7 +39,7 @@ def run(config: str, *, once: bool, log_json: bool) -> int:
         for provider in configuration.providers:
             check_measurable(provider)
         builder = make_builder(configuration)
-        with _only_agent(configuration.state_dir):
+        with _only_agent(configuration):
             return asyncio.run(_drive(configuration, builder, journal, once))
     except ConfigurationError as error:
         print(f"run_agent: {error}", file=sys.stderr)
@@ -83,18 +82,18 @@ def _portal(configuration: Configuration, journal: Journal) -> Portal:
 
 
 @contextmanager
-def _only_agent(state_dir: Path) -> Iterator[None]:
-    """Two agents on the same state would each build what the other forgot."""
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(state_dir / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise ConfigurationError(f"state_dir: {state_dir}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ConfigurationError(f"state_dir: {state_dir}: another agent is running on it") from error
-    else:
+def _only_agent(configuration: Configuration) -> Iterator[None]:
+    """Two agents on the state of one provider would each build what the other forgot."""
+    with ExitStack() as locks:
+        for provider in configuration.providers:
+            directory = configuration.state_dir / provider.provider_id
+            try:
+                directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+                lock = os.open(directory / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                locks.callback(os.close, lock)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigurationError(f"{directory}: another agent is running for {provider.name}") from error
+            except OSError as error:
+                raise ConfigurationError(f"state_dir: {directory}: {error.strerror}") from error
         yield
-    finally:
-        os.close(lock)

@@ -175,6 +175,28 @@ def test_a_request_is_destroyed_when_its_last_instance_is(portal: PortalPartner,
     assert not alive, "the first word came when nothing of the request ran any more"
 
 
+def test_one_that_ends_takes_its_siblings_along(portal: PortalPartner, agent: Agent) -> None:
+    """The portal will give back what all of them used here, so none may go on."""
+    first = portal.claim(agent.provider, "sleep")
+    other = portal.claim(agent.provider, "sleep")
+    second = portal.claim(agent.provider, "short", request=portal.claims[first]["request_id"])
+    agent.start()
+    portal.wait(lambda: portal.said("/destroyed"))
+    assert portal.said("/destroyed")[0]["reason"] == "exited with code 0: bye"
+    assert not processes_of(first)
+    assert not processes_of(second)
+    assert processes_of(other)
+
+
+def test_a_conflict_that_says_nothing_of_the_claim_is_asked_again(portal: PortalPartner, agent: Agent) -> None:
+    claim_id = portal.claim(agent.provider)
+    busy = [problem(409, "conflict"), problem(409, "conflict", claim_state="held")]
+    portal.before = lambda method, path: busy.pop() if busy and path.endswith("/consume") else None
+    assert agent.start("--once").wait(10) == 0
+    assert portal.state(claim_id) == "consumed"
+    assert len(processes_of(claim_id)) == 1
+
+
 def test_pages_are_followed_and_one_bad_order_stops_no_other(portal: PortalPartner, agent: Agent) -> None:
     portal.page_size = 2
     bad = portal.claim(agent.provider)
