@@ -107,8 +107,6 @@ class PortalPartner:
     def _report(self, provider: str, query: str, body: dict[str, Any]) -> Answer:
         is_whole = set(body) - {"traits"} == {"totals", "properties"}
         return (200, {"id": provider}) if is_whole else problem(400, "invalid")
-            (200, {"id": provider}) if set(body) - {"traits"} == {"totals", "properties"} else problem(400, "invalid")
-        )
 
     def _heartbeat(self, provider: str, query: str, body: dict[str, Any]) -> Answer:
         return 200, {"ttl": 30, "interval": self.interval}
