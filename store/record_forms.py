@@ -46,6 +46,10 @@ def differences(submitted: forms.Form, now: forms.Form) -> Sequence[tuple[str, A
 def show_error(form: forms.Form, name: str | None, error: Exception) -> None:
     """A refusal beside the field it is about, or on top of the form."""
     if name in form.fields:
-        form.add_error(name, getattr(error, "message", str(error)))
+        message = str(getattr(error, "message", error))
+        whole, _, part = str(getattr(error, "field", "")).partition(".")
+        if whole == name and part:  # one line of several in this field
+            message = f"{part} {message}"
+        form.add_error(name, message[:1].upper() + message[1:])
     else:
         form.add_error(None, str(error))
