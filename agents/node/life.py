@@ -180,7 +180,8 @@ class Life:
             task.cancel()
 
     def _started(self, handle: Handle) -> None:
-        self.instance = self._around.store.write(replace(self.instance, handle=handle))
+        if handle != self.instance.handle:
+            self.instance = self._around.store.write(replace(self.instance, handle=handle))
 
     def _move(self, step: Next) -> None:
         self.instance = self._around.store.write(moved(self.instance, step.state, step.reason))

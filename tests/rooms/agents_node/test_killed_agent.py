@@ -16,14 +16,7 @@ from tests.rooms.agents_node.cast import Agent, processes_of, sessions_of
 from tests.rooms.agents_node.portal_partner import PortalPartner
 
 WRITES = ("intent", "building", "started", "built", "active")
-PLACES = [
-    "before-write:1",
-    "half-write:1",
-    *(f"after-write:{number}" for number in range(1, len(WRITES) + 1)),
-    "before-write:3",
-    "half-write:3",
-    "spawned",
-]
+PLACES = ["half-write:1", "before-write:3", "half-write:3", "spawned"]
 
 
 def starts(agent: Agent, claim_id: str) -> int:
@@ -41,6 +34,23 @@ def test_killed_at_a_step_of_its_own(portal: PortalPartner, agent: Agent, place:
     assert agent.start(crash=place).wait(10) == -signal.SIGKILL
     agent.start()
     portal.wait(lambda: portal.state(claim_id) == "consumed" and is_active(agent, claim_id))
+    assert len(sessions_of(claim_id)) == 1
+    assert starts(agent, claim_id) == 1
+    assert "set aside" not in agent.log.read_text()
+
+
+def test_killed_after_every_single_step(portal: PortalPartner, agent: Agent) -> None:
+    """Each run of the agent gets one state further and dies; the last one finds it all done."""
+    claim_id = portal.claim(agent.provider, "says-started")
+    for step in WRITES:
+        assert agent.start(crash="after-write:1").wait(10) == -signal.SIGKILL
+        record = agent.record(claim_id)
+        assert (record["state"], bool(record["handle"]["pid"])) == (
+            "building" if step == "started" else step,
+            step not in ("intent", "building"),
+        )
+    agent.start()
+    portal.wait(lambda: portal.state(claim_id) == "consumed" and "event=adopted" in agent.log.read_text())
     assert len(sessions_of(claim_id)) == 1
     assert starts(agent, claim_id) == 1
 

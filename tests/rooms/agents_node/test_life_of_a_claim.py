@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import psutil
+import pytest
 
 from tests.rooms.agents_node.cast import Agent, processes_of, sessions_of
 from tests.rooms.agents_node.portal_partner import PortalPartner, problem
@@ -146,13 +147,18 @@ def test_consumed_before_counts_as_consumed(portal: PortalPartner, agent: Agent)
     assert processes_of(claim_id)
 
 
-def test_an_answer_that_is_not_the_portals_tears_nothing_down(portal: PortalPartner, agent: Agent) -> None:
+@pytest.mark.parametrize(("call", "running"), [("building", 0), ("consume", 1)])
+def test_an_answer_that_is_not_the_portals_changes_nothing(
+    portal: PortalPartner, agent: Agent, call: str, running: int
+) -> None:
     claim_id = portal.claim(agent.provider)
-    portal.before = lambda method, path: (404, {"error": "proxy"}) if path.endswith("/consume") else None
+    portal.before = lambda method, path: (404, {"error": "proxy"}) if path.endswith(call) else None
     agent.start()
-    portal.wait(lambda: portal.said("/consume"))
-    time.sleep(0.5)
-    assert processes_of(claim_id)
+    portal.wait(lambda: portal.said(f"/{call}"))
+    time.sleep(0.7)
+    assert len(processes_of(claim_id)) == running
+    assert len(portal.said("/building")) == 1, "it was neither given up nor begun again"
+    assert len(portal.said(f"/{call}")) == 1
 
 
 def test_destroying_what_is_unknown_here(portal: PortalPartner, agent: Agent) -> None:
