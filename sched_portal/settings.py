@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "dashboard",
 ]
 MIDDLEWARE = [
+    "api.exchange.ExchangeMiddleware",  # outermost: the exchange's id, its time
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -47,6 +48,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "api.microversions.MicroversionMiddleware",  # innermost, and synchronous: see api/exchange.py
 ]
 ROOT_URLCONF = "sched_portal.urls"
 ASGI_APPLICATION = "sched_portal.asgi.application"
@@ -146,18 +148,31 @@ SIMULATED_HOSTS = integer("SIMULATED_HOSTS", 100)
 
 CHANNEL_LAYERS: dict[str, Any] = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
+# The API. A caller is a token's user, an agent or a browser's user; a stranger is an address without one. 0: no limit.
+THROTTLE_WINDOW = integer("THROTTLE_WINDOW", 10)
+THROTTLE_CALLER = integer("THROTTLE_CALLER", 20_000)
+THROTTLE_STRANGER = integer("THROTTLE_STRANGER", 2_000)
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "api.authenticate.TokenAuthentication",
+        "api.authenticate.BrowserAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [],  # api.view.View.roles, for each method
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttle.WindowThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "api.describe.RouteSchema",
+    "EXCEPTION_HANDLER": "api.errors.handle",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Sched Portal",
-    "DESCRIPTION": "A cloud scheduler that keeps no scheduler state.",
+    "DESCRIPTION": "A cloud scheduler that keeps no scheduler state: claims are lightweight transactions on Cassandra.",
     "VERSION": "1.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "POSTPROCESSING_HOOKS": ["api.describe.finish"],
 }
 
 LOGGING: dict[str, Any] = {

@@ -1,8 +1,16 @@
 """Every path of the portal."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
+
+from api.metrics import page as metrics
+from api.views.process import healthz, readyz
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("dashboard.urls")),
     path("admin/", admin.site.urls),
+    path("api/", include("api.urls")),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

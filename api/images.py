@@ -1,0 +1,134 @@
+"""What the API shows: each thing of the domain in the form that API.md promises."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from claims.image import image_of_claim
+from conductor.types import RequestView
+from events.tail import time_of
+from events.types import Event
+from providers.cells import Cell
+from providers.records import CLAIM, INSTANCE, Record
+from providers.resource_classes.kind import ResourceClass
+from scheduler.types import Ranked
+
+Image = dict[str, Any]
+
+
+def cell_image(cell: Cell) -> Image:
+    return {
+        "name": cell.name,
+        "datacenter": cell.datacenter,
+        "state": cell.state,
+        "description": cell.description,
+        "created_at": cell.created_at,
+    }
+
+
+def resource_class_image(of_class: ResourceClass) -> Image:
+    return {
+        "name": of_class.name,
+        "custom": of_class.custom,
+        "columns": [{"name": c.name, "unit": c.unit, "kind": c.kind, "type": c.type} for c in of_class.columns],
+    }
+
+
+def provider_image(image: Mapping[str, Any]) -> Image:
+    """A provider's image as the domain makes it, with how many claims there are instead of the claims themselves:
+    they have a list of their own, with pages."""
+    claims = image["claims"]
+    return {**image, "claims": claims if isinstance(claims, int) else len(claims)}
+
+
+def order_image(record: Record) -> Image:
+    """A claim as its provider's agent needs it."""
+    return {
+        **image_of_claim(record),
+        "instance": record.instance,
+        "release_requested": record.release_requested,
+    }
+
+
+def destroy_image(record: Record) -> Image:
+    """An instance that is to be destroyed; amounts are positive, what it gives back."""
+    return {
+        "claim_id": record.id,
+        "request_id": record.request_id,
+        "provider": record.provider_id,
+        "consumer": record.consumer,
+        "amounts": dict(record.gives_back),
+        "instance": record.instance,
+    }
+
+
+def instance_image(record: Record) -> Image:
+    """What a consumed claim became; amounts are positive, what it uses."""
+    return {
+        "claim_id": record.id,
+        "provider": record.provider_id,
+        "provider_name": record.provider_name,
+        "cell": record.home.cell,
+        "resource_class": record.resource_class,
+        "amounts": dict(record.gives_back),
+        "state": record.state,
+        "created_at": record.created_at,
+    }
+
+
+def request_image(view: RequestView) -> Image:
+    return {
+        "request_id": view.request_id,
+        "state": view.state,
+        "cell": view.cell,
+        "project": view.project,
+        "consumer": view.consumer,
+        "reason": view.reason,
+        "attempts": view.attempts,
+        "created_at": view.created_at,
+        "updated_at": view.updated_at,
+        "claims": [image_of_claim(r) for r in view.records if r.kind == CLAIM],
+        "instances": [instance_image(r) for r in view.records if r.kind == INSTANCE],
+    }
+
+
+def request_life_image(view: RequestView) -> Image:
+    """A request with its history and what was asked for."""
+    image = request_image(view)
+    image["history"] = [
+        {"at": time_of(line["id"]), "state": line["state"], "who": line["who"], "why": line["why"]}
+        for line in view.history
+    ]
+    image["request"] = dict(view.body)
+    image["requested_by"] = view.username
+    if view.explanation is not None:
+        image["explain"] = view.explanation
+    return image
+
+
+def ranked_image(ranked: Ranked) -> Image:
+    candidate = ranked.candidate
+    return {
+        "provider": candidate.provider_id,
+        "name": candidate.name,
+        "cell": candidate.cell,
+        "weight": ranked.weight,
+        "weights": dict(ranked.weights),
+        "available": dict(candidate.available),
+        "state_version": candidate.state_version,
+    }
+
+
+def event_image(event: Event) -> Image:
+    return {
+        "id": event.id,
+        "type": event.type,
+        "at": event.at,
+        "cell": event.cell,
+        "provider": event.provider_id,
+        "resource_class": event.resource_class,
+        "claim_id": event.claim_id,
+        "request_id": event.request_id,
+        "generation": event.generation,
+        "data": dict(event.data),
+        "image": provider_image(event.image) if event.image else None,
+    }

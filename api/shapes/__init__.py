@@ -1,0 +1,21 @@
+"""What goes over the wire, as JSON Schema: the components of the OpenAPI document, one module per noun.
+
+The tests hold every answer against these, so that the document cannot rot.
+"""
+
+from typing import Any
+
+from api.shapes import cell, claim, event, problem, provider, request, schedule
+from api.shapes.build import ref
+
+SHAPES: dict[str, dict[str, Any]] = {
+    **problem.SHAPES,
+    **cell.SHAPES,
+    **provider.SHAPES,
+    **claim.SHAPES,
+    **schedule.SHAPES,
+    **request.SHAPES,
+    **event.SHAPES,
+}
+
+__all__ = ["SHAPES", "ref"]

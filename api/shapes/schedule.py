@@ -1,0 +1,83 @@
+"""Schedule requests and what they come to."""
+
+from api.shapes.build import (
+    AMOUNT,
+    FLAG,
+    LABEL,
+    NUMBER,
+    TEXT,
+    UUID,
+    WHOLE,
+    Shape,
+    either,
+    maybe,
+    optional,
+    ref,
+    some,
+    table,
+    thing,
+)
+from api.shapes.provider import PROPERTIES
+from scheduler.filters import FILTERS
+from scheduler.weighers import WEIGHERS
+
+RESOURCE = thing(
+    "More than 0 of at least one amount.",
+    "properties required forbidden aggregates",
+    resource_class=LABEL,
+    amounts=table(AMOUNT),
+    properties=PROPERTIES,
+    required=some(LABEL),
+    forbidden=some(LABEL),
+    aggregates=some(LABEL),
+)
+
+SHAPES: dict[str, Shape] = {
+    "Resource": RESOURCE,
+    "ScheduleRequest": thing(
+        "The same `request_id` with the same body answers the first outcome again and claims nothing more.",
+        "request_id project cell instance count all_or_nothing filters weighers search dry_run explain",
+        consumer=LABEL,
+        project={**LABEL, "default": "default"},
+        resources={**some(ref("Resource")), "minItems": 1, "maxItems": 16},
+        request_id=UUID,
+        cell=maybe(LABEL),
+        instance=maybe(ref("InstanceOrder")),
+        count={"type": "integer", "minimum": 1, "default": 1},
+        all_or_nothing={**FLAG, "default": True},
+        filters=some(either(*(f.name for f in FILTERS))),
+        weighers=optional(**{w.name: NUMBER for w in WEIGHERS}),
+        search={**either("sample", "all"), "default": "sample"},
+        dry_run={**FLAG, "default": False},
+        explain={**FLAG, "default": False},
+    ),
+    "Placed": thing(
+        optional="explain",
+        request_id=UUID,
+        state=either("claimed"),
+        claims=some(ref("Claim")),
+        attempts=WHOLE,
+        explain=ref("Explanation"),
+    ),
+    "DryRun": thing("The best that fit; nothing was written.", ranked=some(ref("Ranked")), explain=ref("Explanation")),
+    "PlacedOrRanked": {"oneOf": [ref("Placed"), ref("DryRun")]},
+    "Ranked": thing(
+        provider=UUID,
+        name=TEXT,
+        cell=LABEL,
+        weight=NUMBER,
+        weights=table(NUMBER),
+        available=table(WHOLE),
+        state_version=WHOLE,
+    ),
+    "Explanation": thing(
+        "`considered` are the providers of that class and cell before any filter.",
+        "resource_class query search",
+        considered=WHOLE,
+        funnel=some(thing(stage=TEXT, left=WHOLE, removed=WHOLE, reason=TEXT)),
+        nearest=some(thing(provider=UUID, name=TEXT, short_by=table(WHOLE))),
+        resource_class=TEXT,
+        query=TEXT,
+        search=TEXT,
+    ),
+}

@@ -1,0 +1,42 @@
+"""Every route of the API, on one page. Each view says in `roles` who may call which method."""
+
+from django.urls import URLPattern, path, re_path
+
+from api.describe import OpenApi
+from api.views.agents import Heartbeat, ProviderClaims, Report
+from api.views.capacity import Capacity
+from api.views.cells import Cell, Cells
+from api.views.claims import Building, Claim, Claims, Consume, Failed
+from api.views.events import Events
+from api.views.providers import Provider, Providers, ProviderToken
+from api.views.requests import Destroyed, OneRequest, Requests
+from api.views.resource_classes import ResourceClass, ResourceClasses
+from api.views.schedule import Schedule
+from api.views.version import Unknown, VersionDocument
+
+urlpatterns: list[URLPattern] = [
+    path("", VersionDocument.as_view(), name="versions"),
+    path("cells", Cells.as_view(), name="cells"),
+    path("cells/<path:name>", Cell.as_view(), name="cell"),
+    path("resource-classes", ResourceClasses.as_view(), name="resource-classes"),
+    path("resource-classes/<str:name>", ResourceClass.as_view(), name="resource-class"),
+    path("providers", Providers.as_view(), name="providers"),
+    path("providers/<str:provider_id>", Provider.as_view(), name="provider"),
+    path("providers/<str:provider_id>/claims", ProviderClaims.as_view(), name="provider-claims"),
+    path("providers/<str:provider_id>/heartbeat", Heartbeat.as_view(), name="provider-heartbeat"),
+    path("providers/<str:provider_id>/report", Report.as_view(), name="provider-report"),
+    path("providers/<str:provider_id>/token", ProviderToken.as_view(), name="provider-token"),
+    path("schedule", Schedule.as_view(), name="schedule"),
+    path("requests", Requests.as_view(), name="requests"),
+    path("requests/<str:request_id>", OneRequest.as_view(), name="request"),
+    path("requests/<str:request_id>/destroyed", Destroyed.as_view(), name="request-destroyed"),
+    path("claims", Claims.as_view(), name="claims"),
+    path("claims/<str:claim_id>", Claim.as_view(), name="claim"),
+    path("claims/<str:claim_id>/building", Building.as_view(), name="claim-building"),
+    path("claims/<str:claim_id>/consume", Consume.as_view(), name="claim-consume"),
+    path("claims/<str:claim_id>/failed", Failed.as_view(), name="claim-failed"),
+    path("capacity", Capacity.as_view(), name="capacity"),
+    path("events", Events.as_view(), name="events"),
+    path("schema/", OpenApi.as_view(), name="schema"),
+    re_path(r"^.*$", Unknown.as_view(), name="unknown"),  # last: whatever is none of the above
+]

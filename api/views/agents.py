@@ -1,0 +1,89 @@
+"""The routes that a provider's agent lives by: I have this, I am alive, what is there to do?
+
+An admin may call them in the agent's place.
+"""
+
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from api.answers import answer
+from api.authenticate import AGENT, Caller
+from api.describe import describes
+from api.fields import parse_uuid
+from api.images import destroy_image, order_image
+from api.paging import page, read_paging
+from api.parse.agent import nothing_more
+from api.parse.provider import report as parse_report
+from api.view import View
+from api.views.providers import shown
+from claims.find import on_provider
+from claims.types import DESTROYING, HELD
+from providers.change import report
+from providers.heartbeat import beat
+from providers.records import CLAIM, INSTANCE, Record, locate
+from providers.refusals import Invalid
+from store.record_roles import VIEWER
+
+
+class Heartbeat(View):
+    roles = {"POST": AGENT}
+
+    @describes("Say that the provider is alive", body="Nothing", answers={200: "Alive"}, errors=("not_found",))
+    def post(self, request: Request, provider_id: str) -> HttpResponse:
+        self.no_query()
+        found = self.own_provider(provider_id)
+        nothing_more(self.body())
+        beat(locate(found))
+        return answer({"alive": True, "ttl": settings.HEARTBEAT_TTL, "interval": settings.HEARTBEAT_INTERVAL})
+
+
+class Report(View):
+    roles = {"POST": AGENT}
+
+    @describes(
+        "Say what the provider has: totals, properties, traits",
+        body="Report",
+        answers={200: "Provider"},
+        errors=("not_found", "conflict"),
+    )
+    def post(self, request: Request, provider_id: str) -> HttpResponse:
+        self.no_query()
+        found = self.own_provider(provider_id)
+        said = parse_report(self.body())
+        return answer(shown(*report(found, said.totals, said.properties, said.traits)))
+
+
+class ProviderClaims(View):
+    """What is on a provider: for its agent its orders, for people its claims in flight."""
+
+    roles = {"GET": VIEWER}
+
+    def _may(self, caller: Caller, needed: str) -> bool:
+        return caller.role == AGENT or super()._may(caller, needed)
+
+    @describes("The claims on a provider, and what its agent is to destroy", answers={200: "OrderPage"}, paged=True,
+               errors=("not_found",))  # fmt: skip
+    def get(self, request: Request, provider_id: str) -> HttpResponse:
+        found = self.own_provider(provider_id)
+        query = self.query()
+        paging = read_paging(query)
+        query.done()
+        after = parse_uuid(paging.cursor)
+        if paging.cursor is not None and after is None:
+            raise Invalid("next", "is not a cursor of this list")
+        records = on_provider(found)
+        hidden = (HELD,) if self.caller().role == AGENT else ()
+        orders = _in_order(r for r in records if r.kind == CLAIM and r.state not in hidden)
+        left = [r for r in orders if after is None or r.id.bytes > after.bytes]
+        results = left[: paging.limit]
+        following = str(results[-1].id) if len(left) > len(results) else None
+        # All of them on the first page: an agent must not miss one because a claim came or went between two pages.
+        going = [] if after else [r for r in records if r.kind == INSTANCE and r.state == DESTROYING]
+        return answer(page(map(order_image, results), following, destroy=[destroy_image(r) for r in _in_order(going)]))
+
+
+def _in_order(records: Iterable[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: record.id.bytes)

@@ -1,0 +1,81 @@
+"""`/api/events`: the durable log, read on from a cursor; with `wait` the answer comes when there is something."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from api.answers import answer
+from api.describe import describes
+from api.images import event_image
+from api.paging import CURSOR, LIMIT, MOST, page
+from api.view import View
+from events.tail import decode_cursor, head_cursor, read_after
+from events.types import Event
+from providers import cells
+from providers.refusals import Invalid, NotFound
+from store.home import Home
+from store.record_roles import VIEWER
+
+LONGEST_WAIT = 60  # seconds
+FIRST_PAUSE, LAST_PAUSE = 0.2, 1.0
+WAITING_AT_ONCE = 200  # each holds a thread of its own, never one that others need; more than these do not wait
+NOW = "now"
+_waiting = threading.BoundedSemaphore(WAITING_AT_ONCE)
+
+
+class Events(View):
+    roles = {"GET": VIEWER}
+
+    @describes(
+        "Read events after a cursor",
+        answers={200: "EventPage"},
+        parameters={
+            "cell": "label",
+            "after": "the cursor to go on from; `now` for what comes from here on; without it the oldest kept",
+            "limit": range(1, MOST + 1),
+            "wait": range(LONGEST_WAIT + 1),
+        },
+    )
+    def get(self, request: Request) -> HttpResponse:
+        query = self.query()
+        name = query.label("cell", "")
+        after = query.label("after", None, most=CURSOR)
+        limit = query.count("limit", LIMIT, 1, MOST)
+        wait = query.count("wait", 0, 0, LONGEST_WAIT)
+        query.done()
+        head = head_cursor()
+        if after == NOW:
+            after = head
+        elif after is not None:
+            decode_cursor(after)
+        found, cursor = _read(_homes(name), after, limit, wait)
+        # Without any event there is nothing to name as the last one seen: the head of before the reading is.
+        return answer(page(map(event_image, found), cursor or head))
+
+
+def _read(homes: Sequence[Home], after: str | None, limit: int, wait: int) -> tuple[list[Event], str | None]:
+    until = time.monotonic() + wait
+    found, cursor = read_after(homes, after, limit)
+    if found or not wait or not _waiting.acquire(blocking=False):
+        return found, cursor
+    try:
+        pause = FIRST_PAUSE
+        while not found and (left := until - time.monotonic()) > 0:
+            time.sleep(min(pause, left))
+            pause = min(LAST_PAUSE, pause * 1.5)
+            found, cursor = read_after(homes, after, limit)
+        return found, cursor
+    finally:
+        _waiting.release()
+
+
+def _homes(name: str) -> list[Home]:
+    if not name:
+        return [cell.home for cell in cells.all_cells()]
+    try:
+        return [cells.find(name).home]
+    except NotFound as error:
+        raise Invalid("cell", str(error)) from error
