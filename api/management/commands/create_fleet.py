@@ -118,22 +118,23 @@ def _simulated(host: SimulatedHost) -> NewProvider:
 def _keep_file(
     path: Path, hosts: Sequence[NewProvider], ids: Mapping[str, UUID], make: Callable[..., dict[str, Any]]
 ) -> bool:
-    """Writes the agent's file when it is missing, names other hosts, or holds a token that does not work. True: it did.
-
-    What its owner changed in it is kept: only the list of providers is ours.
-    """
+    """Writes the agent's file when it is missing, names other hosts or another portal, or holds a token that does not
+    work. True: it did. All else that its owner changed in it is kept."""
+    if not hosts:
+        return False
     kept = _read(path)
     entries = {entry.get("id"): entry for entry in kept.get("providers", []) if isinstance(entry, dict)}
     wanted = {str(ids[new.name]): new for new in hosts}
-    held = [str(entry.get("token", "")) for entry in entries.values()]
-    if kept and entries.keys() == wanted.keys() and tokens.are_valid(held):
+    held = {provider_id: str(entry.get("token", "")) for provider_id, entry in entries.items()}
+    same_hosts = held.keys() == wanted.keys() and tokens.are_valid(held.values())
+    if same_hosts and kept.get("portal") == _portal():
         return False
-    issued = tokens.issue_for_providers((UUID(provider_id), new.name) for provider_id, new in wanted.items())
-    made = make([(provider_id, issued[UUID(provider_id)], new) for provider_id, new in wanted.items()])
-    if not wanted:
-        path.unlink(missing_ok=True)
-        return bool(kept)
-    write_secret(path, json.dumps({**made, **kept, "providers": made["providers"]}, indent=1) + "\n")
+    if not same_hosts:
+        issued = tokens.issue_for_providers((UUID(provider_id), new.name) for provider_id, new in wanted.items())
+        held = {str(provider_id): token for provider_id, token in issued.items()}
+    made = make([(provider_id, held[provider_id], new) for provider_id, new in wanted.items()])
+    ours = {name: made[name] for name in ("portal", "providers")}
+    write_secret(path, json.dumps({**made, **kept, **ours}, indent=1) + "\n")
     return True
 
 
