@@ -30,7 +30,7 @@ IMAGES = {
     "late-hog": {"command": [sys.executable, "-c", f"import time; time.sleep(0.7)\n{HOG}"], "ready_after": 0.1},
     "later-hog": {"command": [sys.executable, "-c", f"import time; time.sleep(2.2)\n{HOG}"], "ready_after": 0.1},
     "says-started": {"command": ["sh", "-c", "echo started; exec sleep 3600"], "ready_after": 0.2},
-    "escape": {"command": ["sh", "-c", "(env -i setsid sleep 3604.25 &); exec sleep 3605"], "ready_after": 0.2},
+    "escape": {"command": ["sh", "-c", "(env -i setsid sleep 3604 &); exec sleep 3605"], "ready_after": 0.2},
     "forks": {"command": ["sh", "-c", "for i in $(seq 50); do sleep 30 & done; wait"], "max_processes": 10},
     "absent": {"command": ["/no/such/program"]},
     "environment": {"command": ["sh", "-c", "env; pwd; sleep 3600"], "ready_after": 0.2},
@@ -93,6 +93,13 @@ def processes_of(claim_id: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+def processes_in(directory: Path) -> list[psutil.Process]:
+    """Everything that an agent with this state ever started, however it hides: nothing else works in there."""
+    working = psutil.process_iter(["cwd", "status"])
+    inside = [one for one in working if (one.info["cwd"] or "").startswith(f"{directory}/")]
+    return [one for one in inside if one.info["status"] != psutil.STATUS_ZOMBIE]
 
 
 def sessions_of(claim_id: str) -> list[psutil.Process]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rooms.agents_node.cast import Agent, processes_of
+from tests.rooms.agents_node.cast import Agent, processes_in
 from tests.rooms.agents_node.portal_partner import PortalPartner
 
 
@@ -26,6 +26,5 @@ def agent(tmp_path: Path, portal: PortalPartner) -> Iterator[Agent]:
         if process.poll() is None:
             process.kill()
             process.wait()
-    for claim_id in list(portal.claims):
-        for process in processes_of(claim_id):
-            process.kill()
+    for process in processes_in(one.state_dir):
+        process.kill()

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from agents.node.builders.process_table import read_row
-from tests.rooms.agents_node.cast import Agent, processes_of, sessions_of
+from tests.rooms.agents_node.cast import Agent, processes_in, processes_of, sessions_of
 from tests.rooms.agents_node.portal_partner import PortalPartner
 
 WRITES = ("intent", "building", "started", "built", "active")
@@ -159,7 +159,7 @@ def test_an_escaped_child_is_found_by_the_lock_it_was_born_with(portal: PortalPa
     claim_id = portal.claim(agent.provider, "escape")
 
     def escaped() -> list[psutil.Process]:
-        return [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "3604.25"]]
+        return [one for one in processes_in(agent.state_dir) if one.cmdline() == ["sleep", "3604"]]
 
     agent.start()
     portal.wait(lambda: is_active(agent, claim_id))

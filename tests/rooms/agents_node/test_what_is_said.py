@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -17,7 +20,7 @@ from agents.node.inventory import cpu_traits, measure_compute
 from agents.node.journal import Journal
 from agents.node.portal import Portal
 from agents.protocol import ProtocolError, parse_page
-from tests.rooms.agents_node.cast import Agent
+from tests.rooms.agents_node.cast import ROOT, Agent
 from tests.rooms.agents_node.portal_partner import PortalPartner
 
 JSON = st.recursive(
@@ -88,3 +91,15 @@ def test_log_lines_as_json(portal: PortalPartner, agent: Agent) -> None:
     assert agent.start("--once", "--log-json").wait(10) == 0
     lines = [json.loads(line) for line in agent.log.read_text().splitlines()]
     assert [line["event"] for line in lines if line.get("claim") == claim_id] == ["building", "built", "active"]
+
+
+def test_the_management_command_needs_no_database(portal: PortalPartner, agent: Agent) -> None:
+    """192.0.2.1 is nobody's address (RFC 5737): a connection to it would hang or fail."""
+    claim_id = portal.claim(agent.provider)
+    agent.configure(portal, builder="noop")
+    nobody = {"CASSANDRA_HOSTS": "192.0.2.1", "DATABASE_URL": "postgres://nobody@192.0.2.1/none"}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "run_agent", "--config", str(agent.config), "--once"],
+        cwd=ROOT, env={**os.environ, **nobody}, timeout=30, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, portal.state(claim_id)) == (0, "consumed"), done.stderr.decode()
