@@ -11,7 +11,7 @@ from claims.find import ClaimFilter, find, list_claims
 from claims.models import ClaimRecord
 from claims.types import STATES
 from providers.admin import REFUSED, cell_filter, uuid_of
-from providers.admin_sections import arithmetic, number, provider_link, request_link, words
+from providers.admin_sections import arithmetic, number, provider_link, request_link, short, words
 from providers.records import CLAIM, Record, read_provider
 from providers.refusals import Invalid, NotFound
 from store.record_admin import RecordAdmin
@@ -66,14 +66,14 @@ class ClaimAdmin(RecordAdmin):
             facts.append(("Gives back", words(record.gives_back)))
         return [Section("Claim", facts=facts), arithmetic(tree, own)]
 
-    def claim(self, record: Record) -> str:
-        return str(record.id)
+    def claim(self, record: Record) -> Any:
+        return short(record.id)
 
     def cell(self, record: Record) -> str:
         return record.home.cell
 
     def provider(self, record: Record) -> Any:
-        return provider_link(record.resource_class, record.provider_id, record.provider_id)
+        return provider_link(record.resource_class, record.provider_id, short(record.provider_id))
 
     def takes(self, record: Record) -> str:
         return words(record.amounts)

@@ -14,7 +14,7 @@ from conductor.states import ALL
 from conductor.types import RequestView
 from events.tail import time_of
 from providers.admin import REFUSED, cell_filter, uuid_of
-from providers.admin_sections import claim_link, provider_link, words
+from providers.admin_sections import claim_link, provider_link, short, words
 from providers.refusals import NotFound
 from store.record_admin import RecordAdmin
 from store.record_pages import ListFilter, ListPage, Section
@@ -63,8 +63,8 @@ class RequestAdmin(RecordAdmin):
             Section("As it was asked", facts=[("Body", _json(record.body))]),
         ]
 
-    def request(self, record: RequestView) -> str:
-        return str(record.request_id)
+    def request(self, record: RequestView) -> Any:
+        return short(record.request_id)
 
     def claims(self, record: RequestView) -> int:
         return len(record.records)
@@ -113,7 +113,7 @@ def _plan(record: RequestView) -> Section:
 
 def _history(record: RequestView) -> Section:
     rows = [[_time(time_of(line["id"])), line["state"], line["who"], line["why"]] for line in record.history]
-    return Section("History", headers=["When", "State", "Who", "Why"], rows=rows, empty="No history is kept any more.")
+    return Section("History", headers=["When", "State", "Who", "Why"], rows=rows, empty="No lines of history.")
 
 
 def _json(value: Any) -> Any:

@@ -9,7 +9,7 @@ from django.contrib import admin
 
 from providers import cells
 from providers.admin_forms import CellForm, OwnClassForm, changes_of, field_of_domain, new_provider, provider_form
-from providers.admin_sections import arithmetic, capacity, number, on_it, provider_link
+from providers.admin_sections import arithmetic, capacity, number, on_it, part_of, provider_link
 from providers.cells import Cell
 from providers.change import change
 from providers.find import ProviderFilter, image_with_alive, list_providers
@@ -91,17 +91,7 @@ class ProviderAdmin(RecordAdmin):
 
     not_found = (NotFound,)
     refused = REFUSED
-    columns: ClassVar[tuple[str, ...]] = (
-        "name",
-        "cell",
-        "state",
-        "alive",
-        "available",
-        "claims",
-        "instances",
-        "rack",
-        "zone",
-    )
+    columns: ClassVar[tuple[str, ...]] = ("name", "cell", "state", "alive", "claims", "instances", "rack", "zone")
     numbers = frozenset({"claims", "instances"})
     search_help = "Exact name"
     operator_fields = frozenset({"state", "state_reason"})
@@ -109,6 +99,17 @@ class ProviderAdmin(RecordAdmin):
     @property
     def class_name(self) -> str:
         return next((name for name, model in RECORDS.items() if model is self.model), "")
+
+    def list_columns(self) -> tuple[str, ...]:
+        """The class's amounts stand between what a provider is and what is on it."""
+        of_class = BUILT_IN.get(self.class_name)
+        amounts = of_class.amounts if of_class else ("available",)
+        return (*self.columns[:-4], *amounts, *self.columns[-4:])
+
+    def value(self, record: Image, column: str) -> Any:
+        if column in record["amounts"] and column in self.list_columns():
+            return part_of(record["available"].get(column, 0), record["amounts"][column])
+        return super().value(record, column)
 
     def list_filters(self) -> Sequence[ListFilter]:
         states = tuple((state, state) for state in STATES)
@@ -183,12 +184,12 @@ class ProviderAdmin(RecordAdmin):
 
     def alive(self, record: Image) -> str:
         if record["heartbeat"] == "none":
-            return "yes (no heartbeat)"
+            return "always"
         return "yes" if record["alive"] else "no"
 
     def available(self, record: Image) -> str:
         amounts, has = record["amounts"], record["available"]
-        return ", ".join(f"{name} {has.get(name, 0)} of {value}" for name, value in amounts.items())
+        return ", ".join(f"{name} {part_of(has.get(name, 0), value)}" for name, value in amounts.items())
 
     def claims(self, record: Image) -> int:
         claims = record["claims"]
@@ -205,7 +206,7 @@ def _common_sections() -> list[tuple[str | None, dict[str, Any]]]:
     return [
         (None, {"fields": ["name", "cell", "parent"]}),
         ("State", {"fields": ["state", "state_reason", "heartbeat"]}),
-        ("Place", {"fields": [("rack", "zone")]}),
+        ("Place", {"fields": ["rack", "zone"]}),
         ("Labels", {"fields": ["traits", "aggregates"]}),
     ]
 
@@ -214,7 +215,7 @@ def _common_sections() -> list[tuple[str | None, dict[str, Any]]]:
 class OwnClassProviderAdmin(ProviderAdmin):
     """Providers of an operator's own classes: their amounts and properties are lines of text."""
 
-    columns = ("name", "resource_class", "cell", "state", "alive", "available", "claims", "instances")
+    columns = ("name", "resource_class", "cell", "state", "alive", "claims", "instances", "rack", "zone")
 
     def list_filters(self) -> Sequence[ListFilter]:
         own = tuple((c.name, c.name) for c in custom.load_all())

@@ -145,7 +145,10 @@ def _add_columns(form: forms.Form, of_class: ResourceClass) -> None:
             form.fields[f"total_{name}"] = integer_field(f"Total {label} ({column.unit})", initial=start)
             form.fields[f"reserved_{name}"] = integer_field("Reserved", initial=0)
             form.fields[f"ratio_{name}"] = forms.FloatField(
-                label="Ratio", initial=1.0, max_value=1000, widget=forms.NumberInput({"step": "any", "min": "0"})
+                label="Ratio",
+                initial=1.0,
+                max_value=1000,
+                widget=forms.NumberInput({"step": "any", "min": "0", "class": "vIntegerField"}),
             )
         elif column.type == INTEGER:
             form.fields[f"prop_{name}"] = integer_field(f"{label} ({column.unit})".capitalize(), required=False)

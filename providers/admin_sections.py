@@ -42,6 +42,15 @@ def number(value: int | None) -> Any:
     return format_html('<span class="negative">{}</span>', text) if value < 0 else text
 
 
+def short(identifier: Any) -> Any:
+    """The beginning of an id, for lists; the whole of it under the pointer and on its page."""
+    return format_html('<span title="{}">{}…</span>', identifier, str(identifier)[:8])
+
+
+def part_of(available: int, amount: int) -> Any:
+    return format_html("{} of {}", number(available), number(amount))
+
+
 def words(amounts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(amounts.items())) or "nothing"
 

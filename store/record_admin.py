@@ -74,6 +74,7 @@ class RecordAdmin(_ModelAdmin):
     columns: ClassVar[tuple[str, ...]] = ()
     """The list's columns: methods of the admin (with `short_description`) or keys of the record."""
     numbers: ClassVar[frozenset[str]] = frozenset()
+    """Those of them that are right-aligned."""
     search_help: ClassVar[str] = ""
     """What the search looks for; empty: there is no search."""
     page_size: ClassVar[int] = 50
@@ -91,6 +92,16 @@ class RecordAdmin(_ModelAdmin):
 
     def list_page(self, filters: Mapping[str, str], search: str, limit: int, cursor: str | None) -> ListPage:
         raise NotImplementedError
+
+    def list_columns(self) -> tuple[str, ...]:
+        return self.columns
+
+    def value(self, record: Any, column: str) -> Any:
+        """A cell of the list."""
+        method = getattr(self, column, None)
+        if method is not None:
+            return method(record)
+        return record[column] if isinstance(record, Mapping) else getattr(record, column)
 
     def read(self, key: str) -> Any:
         """The record of a url's key. Raises one of `not_found`."""
@@ -177,7 +188,7 @@ class RecordAdmin(_ModelAdmin):
         context = {
             "title": str(self.opts.verbose_name_plural).capitalize(),
             "refusal": refusal,
-            "headers": headers(self, self.columns, self.numbers),
+            "headers": headers(self),
             "rows": rows(self, page.records),
             **list_context(filters, asked, search, cursor, page.next),
         }

@@ -38,26 +38,20 @@ def _links(one: ListFilter, asked: Mapping[str, str], search: str) -> tuple[str,
     return one.title, [(_query({**asked, one.name: v}, search), label, v == chosen) for v, label in choices]
 
 
-def headers(admin: Any, columns: Sequence[str], numbers: frozenset[str]) -> list[tuple[str, bool]]:
+def headers(admin: Any) -> list[tuple[str, bool]]:
     """(label, is it a number) of each column."""
-    labels = (getattr(getattr(admin, name, None), "short_description", name.replace("_", " ")) for name in columns)
-    return [(str(label), name in numbers) for label, name in zip(labels, columns, strict=True)]
+    names = admin.list_columns()
+    labels = (getattr(getattr(admin, name, None), "short_description", name.replace("_", " ")) for name in names)
+    return [(str(label), name in admin.numbers) for label, name in zip(labels, names, strict=True)]
 
 
 def rows(admin: Any, records: Sequence[Any]) -> list[tuple[str, list[tuple[Any, bool]]]]:
-    """(url of the record's page, its cells): what the admin's method of the column's name says, else its value."""
+    """(url of the record's page, its cells: value and is it a number)."""
     view = f"admin:{admin.opts.app_label}_{admin.opts.model_name}_change"
     return [
         (
             reverse(view, args=(quote(admin.key_of(record)),)),
-            [(_cell(admin, record, name), name in admin.numbers) for name in admin.columns],
+            [(admin.value(record, name), name in admin.numbers) for name in admin.list_columns()],
         )
         for record in records
     ]
-
-
-def _cell(admin: Any, record: Any, name: str) -> Any:
-    method = getattr(admin, name, None)
-    if method is not None:
-        return method(record)
-    return record[name] if isinstance(record, Mapping) else getattr(record, name)

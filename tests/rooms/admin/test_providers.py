@@ -77,7 +77,7 @@ def test_a_provider_comes_changes_and_goes(cell, browser, opened, resource_class
     url = page(provider_id, resource_class)
     text = browser.get(url).content.decode()
     assert "available (the sum)" in text
-    assert "yes (no heartbeat)" in text
+    assert "always" in text
     browser.post(url, opened(browser, url, state="draining", state_reason="repairs", traits="SSD"))
     _, own = read_provider(provider_id)
     assert (own.row["state"], own.row["state_reason"], set(own.row["traits"])) == ("draining", "repairs", {"SSD"})
