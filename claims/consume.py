@@ -20,6 +20,8 @@ def consume(record: Record) -> Done | Already | Not:
 
     Raises Undecided, StoreUnavailable.
     """
+    if record.kind != CLAIM:  # an instance has no amounts left to take off
+        return Already() if record.kind == INSTANCE else Not(record)
     read_first = needs_tree([record.resource_class])
     outcome = repeat(record.home, record.root_id, lambda tree: statements(record, tree), read_first)
     if isinstance(outcome, Applied):

@@ -20,6 +20,8 @@ def release(record: Record, states: Sequence[str] = NOT_STARTED, why: str = CLAI
 
     `Not(record)` when it is being built (then its host must say so first) or was consumed. Raises Undecided.
     """
+    if record.kind != CLAIM:  # an instance and a closed id have no amounts of a claim's to give back
+        return Not(record)
     back = {name: -amount for name, amount in record.amounts.items()}
     condition = f"kind = '{CLAIM}' AND state IN ({', '.join('?' * len(states))})"
     return _delete(record, condition, states, {}, back, why)

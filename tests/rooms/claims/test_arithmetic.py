@@ -120,3 +120,14 @@ def test_ratio_and_reserved_make_the_effective_capacity(host):
     own = host(heartbeat="none")
     _, now = change(own.id, own.state_version, Changes({}, {"vcpus": Inventory(8, 1, 2.0)}, {}))
     assert now.available["vcpus"] == now.amounts["vcpus"] == 15
+
+
+def test_a_record_that_is_no_claim_any_more_is_neither_consumed_nor_released(host):
+    own = host(heartbeat="none")
+    tree, own = read_provider(own.id)
+    one = order(tree, own, 2)
+    assert take(one) == Taken()
+    assert consume(find(one.members[0].claim_id)) == Done()
+    instance = find(one.members[0].claim_id)
+    assert consume(instance) == Already()
+    assert release(instance) == Not(instance)
