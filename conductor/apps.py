@@ -3,3 +3,4 @@ from django.apps import AppConfig
 
 class ConductorConfig(AppConfig):
     name = "conductor"
+    verbose_name = "Requests"

@@ -80,15 +80,17 @@ def create(name: str, datacenter: str | None = None, state: str = ENABLED, descr
 
 
 def change(name: str, state: str | None = None, description: str | None = None) -> Cell:
-    """Raises NotFound, Undecided."""
+    """Changes what is named. Raises NotFound, Conflict when it was changed meanwhile, Undecided."""
     cell = find(name)
     new_state = cell.state if state is None else state
     outcome = _run(
-        f"UPDATE {keyspace()}.cells SET state = ?, description = ? WHERE all_cells = 'all' AND name = ? IF EXISTS",
-        [new_state, cell.description if description is None else description, name],
+        f"UPDATE {keyspace()}.cells SET state = ?, description = ? WHERE all_cells = 'all' AND name = ? "
+        "IF state = ? AND description = ?",
+        [new_state, cell.description if description is None else description, name, cell.state, cell.description],
     )
     if isinstance(outcome, Refused):
-        raise NotFound(f"no cell {name}")
+        find(name)  # NotFound when it was removed
+        raise Conflict(f"cell {name} was changed by somebody else just now; read it again and repeat")
     if not isinstance(outcome, Applied):
         raise Undecided(f"the change of cell {name} got no answer: {outcome.error}; read the cell, then repeat")
     append(cell.home, [News(CELL_CHANGED, data={"cell": name, "state": new_state})])
