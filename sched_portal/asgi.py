@@ -1,8 +1,32 @@
 """The ASGI application that daphne serves: HTTP to Django, WebSockets to the dashboard."""
 
 import os
+from types import SimpleNamespace
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sched_portal.settings")
-application = get_asgi_application()
+http = get_asgi_application()  # before anything that needs Django's apps
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.urls import re_path  # noqa: E402
+from rest_framework.exceptions import AuthenticationFailed  # noqa: E402
+
+from api.authenticate import TokenAuthentication  # noqa: E402
+from dashboard.identify import Identify, refuse  # noqa: E402
+from dashboard.routing import websocket_urlpatterns  # noqa: E402
+
+
+def token_role(header: str) -> str | None:
+    """The role that an Authorization header's token has, as in the API; None: it is not valid."""
+    asked: Any = SimpleNamespace(META={"HTTP_AUTHORIZATION": header})
+    try:
+        found = TokenAuthentication().authenticate(asked)
+    except AuthenticationFailed:
+        return None
+    return found[0].role if found else None
+
+
+routes = URLRouter([*websocket_urlpatterns, re_path("", refuse)])
+application = ProtocolTypeRouter({"http": http, "websocket": Identify(routes, token_role)})

@@ -1,0 +1,203 @@
+"""One subscription per cell and process, however many look at it: reads the cell, tails its events, and tells everybody
+what changed, at most every DASHBOARD_INTERVAL seconds.
+
+A thread, since Cassandra's reads block. It says how far behind it is, so that a page never shows an old state as a live
+one.
+"""
+
+import datetime as dt
+import logging
+import threading
+import time
+
+from cassandra.util import max_uuid_from_time
+from django.conf import settings
+
+from dashboard.apply import apply, hear
+from dashboard.kept import Kept
+from dashboard.message import DELTA, SNAPSHOT, Head, Message, changes, encode, whole
+from dashboard.snapshot import compare, heard, load
+from dashboard.types import Delta, State
+from dashboard.viewer import Viewer
+from events.tail import OVERLAP, Follower, decode_cursor, encode_cursor, horizon
+from events.types import Event
+from store.failures import SchemaMissing, StoreUnavailable
+from store.home import Home
+
+log = logging.getLogger("sched_portal.dashboard")
+
+LOOK_AGAIN = 3.0  # seconds between two looks at heartbeats
+COMPARE = 15.0  # seconds between two looks for what the log did not tell
+PULSE = 2.0  # seconds after which a quiet cell says that it is live all the same
+LINGER = 30.0  # seconds that a cell nobody looks at is followed on: a page that is loaded again
+PATIENCE = 8.0  # seconds that a newcomer waits for the first reading of a cell
+
+
+class NotReady(Exception):
+    """The cell could not be read yet; Cassandra is away or slow."""
+
+
+class Watch(threading.Thread):
+    """Follows one cell and tells its viewers."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(name=f"watch-{home.cell}", daemon=True)
+        self.home = home
+        self.state = State()
+        self.viewers: set[Viewer] = set()
+        self.ended = False
+        self._lock = threading.RLock()  # state, viewers and what is kept change together
+        self._ready = threading.Event()
+        self._upto = horizon()  # everything before this instant is in `state`
+        self._kept = Kept(self._upto)
+        self._cursor = ""
+        self._snapshot: Message | None = None
+        self._last_told = self._last_look = self._last_compare = 0.0
+        self._alone_since = time.monotonic()
+
+    # Called for viewers, from other threads
+
+    def join_in(self, viewer: Viewer, after: str | None) -> Message:
+        """Counts the viewer in and says what it is sent first: what it missed since the cursor, or a snapshot.
+
+        Raises NotReady, BadCursor.
+        """
+        cursor = decode_cursor(after) if after is not None else None
+        if not self._ready.wait(PATIENCE):
+            raise NotReady(f"cell {self.home.cell} could not be read within {PATIENCE:.0f} s")
+        with self._lock:
+            self.viewers.add(viewer)
+            viewer.restart()
+            missed = self._kept.after(cursor) if cursor is not None else None
+            return self._whole() if missed is None else encode(DELTA, self._head(), changes(missed))
+
+    def leave(self, viewer: Viewer) -> None:
+        with self._lock:
+            self.viewers.discard(viewer)
+            self._alone_since = time.monotonic()
+
+    def expect(self) -> None:
+        """Somebody is about to join."""
+        with self._lock:
+            self._alone_since = time.monotonic()
+
+    # The thread
+
+    def run(self) -> None:
+        interval = min(1.0, max(0.25, settings.DASHBOARD_INTERVAL))
+        follower: Follower | None = None
+        away = False
+        while not self._is_over():
+            try:
+                follower = follower or self._begin()
+                self._tell(self._look(follower))
+                away = False
+            except (StoreUnavailable, SchemaMissing) as error:
+                if not away:
+                    log.warning("cell %s: %s; trying until it answers", self.home.cell, error)
+                away = True
+                self._tell(Delta())
+                time.sleep(1.0)
+            except Exception:  # the thread must live: begin anew, everybody gets a snapshot
+                log.exception("following cell %s failed; beginning anew", self.home.cell)
+                follower = None
+                time.sleep(1.0)
+            time.sleep(interval)
+
+    def _begin(self) -> Follower:
+        # Follows from a little before the reading: what is told twice changes nothing.
+        start = horizon() - dt.timedelta(seconds=OVERLAP)
+        follower = Follower(self.home, encode_cursor(max_uuid_from_time(start.timestamp())))
+        state = load(self.home)
+        with self._lock:
+            self.state, self._snapshot = state, None
+            self._upto, self._kept, self._cursor = start, Kept(start), follower.cursor
+            for viewer in self.viewers:
+                viewer.offer(self._whole())
+        self._last_look = self._last_compare = time.monotonic()
+        self._ready.set()
+        return follower
+
+    def _look(self, follower: Follower) -> Delta:
+        """What changed since the last look."""
+        upto = horizon()
+        events = follower.poll()
+        fresh = heard(self.home) if self._is_due("_last_look", LOOK_AGAIN) else None
+        changed = self._put(events, fresh)
+        if self._is_due("_last_compare", COMPARE):
+            repaired = compare(self.state, self.home)
+            with self._lock:
+                self.state.put(repaired)
+            changed.merge(repaired)
+        with self._lock:
+            self._upto = max(self._upto, upto)
+            # Up to OVERLAP behind the head nothing can be added any more, so a quiet cell's cursor moves on as well.
+            settled = encode_cursor(max_uuid_from_time((self._upto - dt.timedelta(seconds=OVERLAP)).timestamp()))
+            self._cursor = max(settled, follower.cursor, key=lambda cursor: decode_cursor(cursor).time)
+        return changed
+
+    def _is_due(self, last: str, every: float) -> bool:
+        now = time.monotonic()
+        due = now - getattr(self, last) >= every
+        if due:
+            setattr(self, last, now)
+        return due
+
+    def _put(self, events: list[Event], fresh: set[str] | None) -> Delta:
+        changed = Delta()
+        with self._lock:
+            for event in events:
+                delta = apply(self.state, event)
+                self.state.put(delta)
+                changed.merge(delta)
+            if fresh is not None:
+                delta = hear(self.state, fresh)
+                self.state.put(delta)
+                self.state.heard = fresh
+                changed.merge(delta)
+        return changed
+
+    def _tell(self, changed: Delta) -> None:
+        now = time.monotonic()
+        if not changed and now - self._last_told < PULSE:
+            return
+        with self._lock:
+            if changed:
+                self._kept.add(dt.datetime.now(dt.UTC), changed)
+            self._snapshot = None  # its time is old even where nothing else is
+            message = encode(DELTA, self._head(), changes(changed))
+            self.viewers = {viewer for viewer in self.viewers if not viewer.gone}
+            for viewer in self.viewers:
+                viewer.offer(message)
+        self._last_told = now
+
+    def _head(self) -> Head:
+        return Head(self._cursor, max(0.0, (horizon() - self._upto).total_seconds() - 1.0))
+
+    def _whole(self) -> Message:
+        if self._snapshot is None:
+            self._snapshot = encode(SNAPSHOT, self._head(), whole(self.home.cell, self.state))
+        return self._snapshot
+
+    def _is_over(self) -> bool:
+        with _registry, self._lock:
+            if not self.viewers and time.monotonic() - self._alone_since > LINGER:
+                self.ended = True
+                if _watches.get(self.home) is self:
+                    del _watches[self.home]
+            return self.ended
+
+
+_watches: dict[Home, Watch] = {}
+_registry = threading.RLock()
+
+
+def watch(home: Home) -> Watch:
+    """This process's subscription to the cell, begun by the first who asks."""
+    with _registry:
+        found = _watches.get(home)
+        if found is None or not found.is_alive():
+            found = _watches[home] = Watch(home)
+            found.start()
+        found.expect()
+        return found
