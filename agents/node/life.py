@@ -94,7 +94,9 @@ class Life:
         try:
             await self._around.builder.build(self.instance, self._started)
         except BuildFailed as error:
-            return Next(State.FAILING, str(error))
+            return Next(State.FAILING, str(error) or "the builder gave no reason")
+        except OSError as error:  # such as a full disk: another host can build it sooner than this one
+            return Next(State.FAILING, f"the host could not build it: {error}")
         return Next(State.BUILT)
 
     async def _consume(self) -> Next | Over:

@@ -81,7 +81,7 @@ def is_locked(room: Path) -> bool:
     """Whether anything that was started for this claim, however long ago, still has its lock."""
     try:
         lock = os.open(room / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -74,6 +74,15 @@ def test_failures_say_why(portal: PortalPartner, agent: Agent) -> None:
     assert not portal.said("/consume")
 
 
+def test_a_host_that_cannot_build_says_so(portal: PortalPartner, agent: Agent) -> None:
+    claim_id = portal.claim(agent.provider)
+    agent.path(claim_id).parent.mkdir(parents=True)
+    agent.path(claim_id).with_suffix("").write_text("a file where the instance's directory should be")
+    agent.start()
+    portal.wait(lambda: portal.said(f"{claim_id}/failed"))
+    assert portal.said(f"{claim_id}/failed")[0]["reason"].startswith("the host could not build it: ")
+
+
 def test_memory_hog_is_killed_and_reported_failed(portal: PortalPartner, agent: Agent) -> None:
     claim_id = portal.claim(agent.provider, "hog", amounts={"vcpus": -1, "memory_mb": -100})
     agent.start()
