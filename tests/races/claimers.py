@@ -1,24 +1,18 @@
 """One process of claimants: threads that take, release, consume and destroy, and write down what they were told.
 
-Run as a script by the tests, with its configuration as JSON in argv[1]. Every operation leaves two lines in the history,
-flushed before it starts (`intent`) and after its answer (`outcome`), so a history tells what was acknowledged even when
-the process dies in between.
+Run as a script (see processes.py). Every operation leaves two lines in the history, flushed before it starts (`intent`)
+and after its answer (`outcome`), so a history tells what was acknowledged even when the process dies in between.
 """
 
 import json
-import os
 import random
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID, uuid4
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sched_portal.settings")
 
 import seeded_bugs
 
@@ -35,7 +29,8 @@ PAUSE_WITHOUT_STORE = 0.1  # seconds; Cassandra was killed
 
 @dataclass(frozen=True)
 class Work:
-    """What one process is to do: until each thread has `claims` acknowledged claims, or `seconds` have passed."""
+    """What one process is to do: until each thread has `claims` acknowledged claims, or `seconds` have passed, or its
+    standard input is closed."""
 
     history: str
     cell: str
@@ -65,8 +60,8 @@ class History:
 class Claimant:
     """One thread's claims. It works only on what it took itself, so each claim's history has one author."""
 
-    def __init__(self, work: Work, history: History, number: int) -> None:
-        self.work, self.history = work, history
+    def __init__(self, work: Work, history: History, stop: threading.Event, number: int) -> None:
+        self.work, self.history, self.stop = work, history, stop
         self.home = Home(work.cell, work.datacenter)
         self.rng = random.Random(work.seed * 1000 + number)
         self.claims: list[Record] = []
@@ -75,9 +70,9 @@ class Claimant:
 
     def run(self) -> None:
         until = time.monotonic() + self.work.seconds
-        while self.acknowledged < self.work.claims and time.monotonic() < until:
+        while self.acknowledged < self.work.claims and time.monotonic() < until and not self.stop.is_set():
             self.one_step()
-        while self.work.gives_back and len(self.claims) + len(self.instances) > KEPT and time.monotonic() < until:
+        while self.work.gives_back and len(self.claims) + len(self.instances) > KEPT and not self.stop.is_set():
             self.end_one()
 
     def one_step(self) -> None:
@@ -176,9 +171,11 @@ def _record(order: Order, member: Member, amounts: Mapping[str, int]) -> Record:
 
 def main(work: Work) -> None:
     seeded_bugs.plant(work.bug)
+    stop = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
     with open(work.history, "a") as file:
         history = History(file)
-        claimants = [Claimant(work, history, number) for number in range(work.threads)]
+        claimants = [Claimant(work, history, stop, number) for number in range(work.threads)]
         threads = [threading.Thread(target=claimant.run) for claimant in claimants]
         for thread in threads:
             thread.start()

@@ -1,18 +1,14 @@
 """A process that keeps reading whole partitions at SERIAL while others claim: what it sees must add up every time.
 
-Run as a script: argv[1] is JSON (hosts, datacenter, findings file); it reads until its standard input is closed.
+Run as a script (see processes.py); it reads until its standard input is closed, then reports to a file.
 """
 
 import json
-import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sched_portal.settings")
 
 from cassandra import ConsistencyLevel
 
@@ -23,23 +19,24 @@ AMOUNTS = ("vcpus", "memory_mb", "disk_gb")
 
 
 def read_serially(root_id: UUID, datacenter: str) -> list[dict]:
-    """The partition as of one instant of the transactions' own order. LOCAL_SERIAL, as the claims are: never mix them."""
+    """The partition as of one instant of the transactions' order. LOCAL_SERIAL, as the claims are: never mix them."""
     select = prepare(f"SELECT * FROM {keyspace(datacenter)}.provider_records WHERE root_id = ?").bind([root_id])
     select.consistency_level = ConsistencyLevel.LOCAL_SERIAL
     return session().execute(select, execution_profile=lwt_profile(datacenter)).all()
 
 
 def wrong_with(rows: Sequence[dict]) -> list[str]:
-    """What does not add up on this host: below zero, or `available` is not the sum of the records."""
-    own = next(row for row in rows if row["record_id"] == NIL)
-    found = []
+    """What does not add up on each provider: below zero, or `available` is not the sum of its records."""
+    return [wrong for own in rows if own["record_id"] == NIL for wrong in _wrong(own, rows)]
+
+
+def _wrong(own: dict, rows: Sequence[dict]) -> Iterator[str]:
     for name in AMOUNTS:
-        total = sum(row[name] or 0 for row in rows)
+        total = sum(row[name] or 0 for row in rows if row["provider_id"] == own["provider_id"])
         if total < 0:
-            found.append(f"oversold: {name} sums to {total}")
+            yield f"oversold: {name} sums to {total}"
         if total != own[f"available_{name}"]:
-            found.append(f"{name} sums to {total}, available says {own[f'available_{name}']}")
-    return found
+            yield f"{name} sums to {total}, available says {own[f'available_{name}']}"
 
 
 def main(hosts: Sequence[str], datacenter: str, report: str) -> None:

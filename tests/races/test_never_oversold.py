@@ -4,8 +4,6 @@ The same run with a planted bug must be noticed, or this test proves nothing.
 """
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,11 @@ from uuid import UUID
 import pytest
 import seeded_bugs
 from account import Account, account_of, differences, settle
+from processes import start
 
 from providers.cells import Cell
 from providers.records import OwnRow
 
-HERE = Path(__file__).resolve().parent
 PROCESSES = 4
 THREADS = 16
 CLAIMS = 5120  # acknowledged, over all threads
@@ -41,7 +39,7 @@ class Run:
         return [*self.meanwhile, *self.at_the_end]
 
 
-@pytest.fixture()
+@pytest.fixture
 def race(cell: Cell, host: Callable[..., OwnRow], tmp_path: Path) -> Callable[..., Run]:
     def run(hosts: int, processes: int, threads: int, claims: int, **work: object) -> Run:
         ids = [host(heartbeat="none", amounts=CAPACITY).id for _ in range(hosts)]
@@ -56,11 +54,9 @@ def race(cell: Cell, host: Callable[..., OwnRow], tmp_path: Path) -> Callable[..
         }
         histories = [tmp_path / f"history-{number}" for number in range(processes)]
         report = tmp_path / "report"
-        with _start(
-            "serial_reader.py", hosts=common["hosts"], datacenter=cell.datacenter, report=str(report)
-        ) as reader:
+        with start("serial_reader.py", hosts=common["hosts"], datacenter=cell.datacenter, report=str(report)) as reader:
             claimers = [
-                _start("claimers.py", history=str(path), seed=number, **common) for number, path in enumerate(histories)
+                start("claimers.py", history=str(path), seed=number, **common) for number, path in enumerate(histories)
             ]
             exits = [claimer.wait(SECONDS + 60) for claimer in claimers]
             reader.communicate(timeout=60)
@@ -69,10 +65,6 @@ def race(cell: Cell, host: Callable[..., OwnRow], tmp_path: Path) -> Callable[..
         return _judge(histories, ids, cell, json.loads(report.read_text()))
 
     return run
-
-
-def _start(script: str, **configuration: object) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, str(HERE / script), json.dumps(configuration)], stdin=subprocess.PIPE)
 
 
 def _judge(histories: Sequence[Path], hosts: Sequence[UUID], cell: Cell, read: dict) -> Run:
