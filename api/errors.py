@@ -10,6 +10,7 @@ from rest_framework import exceptions as drf
 
 from api.problems import (
     CONFLICT,
+    CONTENDED,
     FORBIDDEN,
     INTERNAL,
     INVALID,
@@ -28,7 +29,7 @@ from api.problems import (
 )
 from conductor.progress import ClaimGone
 from events.tail import BadCursor
-from providers.refusals import Conflict, Invalid, NotFound, Undecided
+from providers.refusals import Busy, Conflict, Invalid, NotFound, Undecided
 from store.failures import SchemaMissing, StoreUnavailable
 
 log = logging.getLogger("sched_portal.api")
@@ -60,6 +61,8 @@ def problem_of(error: Exception) -> Problem:
             return Problem(CONFLICT, str(error), members={"claim_state": error.claim_state})
         case Conflict():
             return Problem(CONFLICT, str(error), members={} if error.current is None else {"current": error.current})
+        case Busy():
+            return Problem(CONTENDED, str(error))
         case Undecided() | StoreUnavailable() | SchemaMissing():
             return Problem(UNAVAILABLE, str(error))
         case django.db.OperationalError():

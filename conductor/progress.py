@@ -21,7 +21,7 @@ from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, SCHEDULI
 from conductor.types import BUILT, GONE, Part
 from events.types import CLAIM_FAILED
 from providers.records import CLAIM, CLOSED, INSTANCE, Record
-from providers.refusals import Conflict, NotFound
+from providers.refusals import Busy, Conflict, NotFound
 
 TRIES = 8
 CONSUMED, RELEASED, CLOSED_STATE, MISSING, HELD_STATE = "consumed", "released", "closed", "missing", "held"
@@ -147,7 +147,7 @@ def _say_built(record: Record) -> RequestRow:
         if moved is not None:
             remember(moved, moved.state, f"agent of {record.provider_name}", "built")
             return moved
-    raise Conflict(f"request {record.request_id} is being changed by others all the time; repeat")
+    raise Busy(f"request {record.request_id} is being changed by others all the time; repeat")
 
 
 def _is_built(parts: Sequence[Part], claim_id: UUID) -> bool:

@@ -23,7 +23,7 @@ from conductor.rows import RequestRow, close_open, get, move, open_write, parts_
 from conductor.states import CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
 from conductor.types import GONE
 from providers.records import CLAIM, INSTANCE
-from providers.refusals import Conflict
+from providers.refusals import Busy, Conflict
 from store.home import Home
 from store.session import write_many
 
@@ -86,7 +86,7 @@ def start_release(row: RequestRow, ends_as: str, why: str, only: Collection[UUID
                 tell(moved, RELEASING, why)
             return moved
         row = get(row.request_id)
-    raise Conflict(f"request {row.request_id} is being changed by others all the time; repeat")
+    raise Busy(f"request {row.request_id} is being changed by others all the time; repeat")
 
 
 def is_claimed(row: RequestRow) -> bool:

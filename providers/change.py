@@ -11,7 +11,7 @@ from providers.inventory import Inventory, check_inventory, check_properties
 from providers.own_row import Key, update
 from providers.projection import project_now
 from providers.records import OwnRow, Tree, read_provider
-from providers.refusals import Conflict, Invalid, NotFound
+from providers.refusals import Busy, Conflict, Invalid, NotFound
 from providers.register import amount_columns, property_columns
 from scheduler.types import PropertyValue
 from store.lwt import Applied
@@ -56,8 +56,7 @@ def report(
 ) -> tuple[Tree, OwnRow]:
     """What the host has, said by its agent: totals, properties, traits; nothing is written when nothing changed.
 
-    Reserved amounts and ratios are the operator's and stay. Raises NotFound, Invalid, Conflict (changed too often
-    meanwhile), Undecided.
+    Reserved amounts and ratios are the operator's and stay. Raises NotFound, Invalid, Busy, Undecided.
     """
     for _ in range(TRIES):
         tree, own = read_provider(provider_id)
@@ -66,7 +65,7 @@ def report(
             return tree, own
         if _apply(tree, own, changes):
             return _told(tree, own, changes)
-    raise Conflict(f"provider {provider_id} is being changed by others all the time; repeat")
+    raise Busy(f"provider {provider_id} is being changed by others all the time; repeat")
 
 
 def _reported(

@@ -26,3 +26,7 @@ class Conflict(Exception):
 
 class Undecided(Exception):
     """A write got no answer and could not be settled in time: it may or may not have happened. Read, then repeat."""
+
+
+class Busy(Undecided):
+    """Others changed the thing each time between reading and writing it; nothing was done. Repeat."""

@@ -7,7 +7,7 @@ from providers.heartbeat import silence
 from providers.own_row import Key, delete
 from providers.projection import project_now
 from providers.records import CLOSED, Tree, locate, read_tree
-from providers.refusals import Conflict, NotFound
+from providers.refusals import Busy, Conflict, NotFound
 from store.lwt import Applied
 from store.session import keyspace, write_many
 
@@ -27,7 +27,7 @@ def remove(provider_id: UUID) -> None:
         if isinstance(delete(Key(location.home, location.root_id, provider_id), tree.generation, closed), Applied):
             break
     else:
-        raise Conflict(f"provider {provider_id} is being changed by others all the time; repeat")
+        raise Busy(f"provider {provider_id} is being changed by others all the time; repeat")
     gone = {"resource_class": location.resource_class, "shard": location.shard, "name": name}
     project_now(location.home, location.root_id, News(PROVIDER_REMOVED, provider_id, data=gone))
     silence(location)
