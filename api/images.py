@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from claims.image import image_of_claim
+from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.types import RequestView
 from events.tail import time_of
 from events.types import Event
@@ -83,7 +84,7 @@ def request_image(view: RequestView) -> Image:
         "project": view.project,
         "consumer": view.consumer,
         "reason": view.reason,
-        "attempts": view.attempts,
+        "attempts": max(view.attempts, 1 if view.parts else 0),  # the row counts only what needed more than one
         "created_at": view.created_at,
         "updated_at": view.updated_at,
         "claims": [image_of_claim(r) for r in view.records if r.kind == CLAIM],
@@ -94,15 +95,28 @@ def request_image(view: RequestView) -> Image:
 def request_life_image(view: RequestView) -> Image:
     """A request with its history and what was asked for."""
     image = request_image(view)
-    image["history"] = [
-        {"at": time_of(line["id"]), "state": line["state"], "who": line["who"], "why": line["why"]}
-        for line in view.history
-    ]
+    image["history"] = [*_beginning(view), *(_line(one) for one in view.history)]
     image["request"] = dict(view.body)
     image["requested_by"] = view.username
     if view.explanation is not None:
         image["explain"] = view.explanation
     return image
+
+
+def _beginning(view: RequestView) -> list[Image]:
+    """How it began: in the row and the claims themselves, so that no transaction is spent on a line of history."""
+    who = view.username or "unknown"
+    lines: list[Image] = [{"at": view.created_at, "state": SCHEDULING, "who": who, "why": "asked for"}]
+    for record in view.records:
+        why = f"{record.resource_class} on {record.provider_name}"
+        lines.append({"at": record.created_at, "state": CLAIMED, "who": "scheduler", "why": why})
+    if not view.history and view.state == FAILED:
+        lines.append({"at": view.updated_at, "state": FAILED, "who": "scheduler", "why": view.reason})
+    return lines
+
+
+def _line(line: Mapping[str, Any]) -> Image:
+    return {"at": time_of(line["id"]), "state": line["state"], "who": line["who"], "why": line["why"]}
 
 
 def ranked_image(ranked: Ranked) -> Image:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from api.answers import PROBLEM, answer
 
-DOCUMENTATION = "https://sched-portal.invalid/problems/"  # names the problem's type; nobody fetches it
+TYPE = "urn:sched-portal:problem:"  # a name, not an address: docs/api.md explains each
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     """The problem as an answer (RFC 9457). `request_id` names this exchange; the X-Request-Id header repeats it."""
     kind = problem.kind
     body: dict[str, Any] = {
-        "type": DOCUMENTATION + kind.code,
+        "type": TYPE + kind.code,
         "title": kind.title,
         "status": kind.status,
         "detail": problem.detail,
