@@ -118,7 +118,7 @@ def _understand(text: str | None) -> dict[str, Any]:
         raise Invalid(f"a message is JSON text of at most {LONGEST} characters")
     try:
         said = json.loads(text)
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise Invalid("not JSON") from problem
     kind = said.get("type") if isinstance(said, dict) else None
     if kind == "resume" and "after" in said and (said["after"] is None or isinstance(said["after"], str)):

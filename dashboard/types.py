@@ -77,7 +77,10 @@ class State:
         for claim_id, claim in delta.claims.items():
             before = self.claims.pop(claim_id, None)
             if before is not None:
-                self.claims_on[before["provider"]].discard(claim_id)
+                there = self.claims_on[before["provider"]]
+                there.discard(claim_id)
+                if not there:
+                    del self.claims_on[before["provider"]]
             if claim is not None:
                 self.claims[claim_id] = claim
                 self.claims_on.setdefault(claim["provider"], set()).add(claim_id)

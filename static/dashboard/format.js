@@ -10,6 +10,7 @@ const TITLES = {
 const CLASSES = {
   compute: "Compute", baremetal: "Bare metal", block_storage: "Block storage", network: "Network",
 };
+const SHORT = { "operations/s": "IOPS", address: "IPv4" };
 const SAID_BY_TITLE = new Set(["vCPU", "node", "address", "operations/s"]);
 
 export const className = (name) => CLASSES[name] ?? name.replaceAll("_", " ");
@@ -36,7 +37,7 @@ export function amounts(wanted, units) {
     .map(([name, value]) => {
       const unit = units?.[name] ?? "";
       if (isMebibyte(unit)) return `${tenths.format(-value / 1024)} GiB`;
-      return `${whole.format(-value)} ${unit === "operations/s" ? "IOPS" : unit || name}`;
+      return `${whole.format(-value)} ${SHORT[unit] ?? (unit || name)}`;
     })
     .join(" · ");
 }

@@ -94,7 +94,7 @@ class Row {
       cell.title = part === "total" && amount.capacity !== amount.total
         ? `${exact(value, unit)} can be sold of ${exact(amount.total, unit)} that the host has`
         : exact(value, unit);
-      cell.classList.toggle("zero", value === 0);
+      cell.classList.toggle("zero", value === 0 && part !== "available" && part !== "total");
       cell.classList.toggle("negative", value < 0);
     }
   }
