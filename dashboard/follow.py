@@ -183,8 +183,8 @@ class Watch(threading.Thread):
         with _registry, self._lock:
             if not self.viewers and time.monotonic() - self._alone_since > LINGER:
                 self.ended = True
-                if _watches.get(self.home) is self:
-                    del _watches[self.home]
+            if self.ended and _watches.get(self.home) is self:
+                del _watches[self.home]
             return self.ended
 
 
@@ -201,3 +201,13 @@ def watch(home: Home) -> Watch:
             found.start()
         found.expect()
         return found
+
+
+def end_all() -> None:
+    """Ends every subscription of this process and waits until they have."""
+    with _registry:
+        ending = list(_watches.values())
+        for one in ending:
+            one.ended = True
+    for one in ending:
+        one.join()
