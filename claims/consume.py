@@ -30,7 +30,12 @@ def consume(record: Record) -> Done | Already | Not:
         forget(record.home, [record.id])
         return Done()
     now = as_it_is(record)
-    return Already() if now is not None and now.kind == INSTANCE else Not(now)
+    if now is None or now.kind != INSTANCE:
+        return Not(now)
+    # The one before may have died before it told anyone.
+    project_soon(record.home, record.root_id)
+    forget(record.home, [record.id])
+    return Already()
 
 
 def statements(record: Record, tree: Tree | None = None) -> list[Statement]:

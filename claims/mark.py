@@ -41,7 +41,8 @@ def to_be_destroyed(record: Record) -> Done | Already | Not:
 
 def to_be_released(record: Record) -> Done | Already | Not:
     """A claim that is being built is asked back: its agent is to stop and to say so."""
-    return _run(record, "release_requested = true", [], f"kind = '{CLAIM}' AND state = ?", [BUILDING], BUILDING)
+    condition = f"kind = '{CLAIM}' AND state = ? AND release_requested = false"
+    return _run(record, "release_requested = true", [], condition, [BUILDING], BUILDING)
 
 
 def _move(
@@ -64,6 +65,7 @@ def _run(
     batch = [statement, bump(record.home, record.root_id)]
     outcome = repeat(record.home, record.root_id, lambda _: batch, read_first=False)
     if isinstance(outcome, Applied):
+        project_soon(record.home, record.root_id)
         return Done()
     now = as_it_is(record)
     return Already() if now is not None and now.state == target and not now.release_requested else Not(now)

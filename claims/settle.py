@@ -10,6 +10,7 @@ from uuid import UUID
 
 from claims.capacity import bump, table
 from providers.records import CLOSED, Record, record_of
+from providers.refusals import Undecided
 from store.failures import StoreUnavailable
 from store.home import Home
 from store.lwt import Applied, Refused, Statement, Unknown, run
@@ -20,7 +21,7 @@ def close(
 ) -> Record | None:
     """The record that had been applied (a claim, or the instance it became), or None: the id is closed now.
 
-    Tries until `until` (time.monotonic()), each time through the next coordinator. Raises StoreUnavailable after that.
+    Tries until `until` (time.monotonic()), each time through the next coordinator. Raises Undecided after that.
     """
     cql = (
         f"INSERT INTO {table(home)} (root_id, provider_id, record_id, kind, state, request_id, cell) "
@@ -42,6 +43,6 @@ def close(
                 return None if found is None or found.kind == CLOSED else found
             case Unknown(why):
                 if time.monotonic() + pause > until:
-                    raise StoreUnavailable(f"a claim on {provider_id} could not be settled: {why}")
+                    raise Undecided(f"a claim on {provider_id} could not be settled in time: {why}")
                 time.sleep(pause)
                 pause = min(1.0, pause * 2)

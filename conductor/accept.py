@@ -23,6 +23,9 @@ from scheduler.types import Candidate
 from store.home import Home
 from store.session import keyspace, write_many
 
+# Hours that this process has put into the list of hours, per keyspace and cell; only after the write was acknowledged.
+_noted_hours: set[tuple[str, str, dt.datetime]] = set()
+
 
 def plan_of(assignment: Assignment) -> Plan:
     """The assignment as a plan. On one tree one transaction makes all claims; over several each tree is held first."""
@@ -48,7 +51,9 @@ def accept(
     now = dt.datetime.now(dt.UTC)
     owner = uuid4()
     lease = dt.timedelta(seconds=settings.SCHEDULE_DEADLINE + settings.REQUEST_LEASE)
-    write_many(_lookups(request, request_id, home, cell, now, due_at=now + lease if plan else None))
+    hour = _hour_of(cell, now)
+    write_many(_lookups(request, request_id, home, hour, now, due_at=now + lease if plan else None))
+    _noted_hours.add(hour)
     columns: dict[str, Any] = {
         "state": SCHEDULING if plan else FAILED,
         "epoch": 0,
@@ -74,8 +79,11 @@ def response_of(explanation: Explanation) -> Mapping[str, Any]:
     return {"explain": explanation.as_json()}
 
 
-def new_request_id(request: ScheduleRequest) -> UUID | None:
-    """An id made here, at home in the request's cell (or the first there is); None when there is no cell."""
+def new_request_id(request: ScheduleRequest, plan: Plan | None = None) -> UUID | None:
+    """An id made here, at home where its first claim will be (what one request needs fails together), else in the
+    request's cell or the first there is. None when there is no cell."""
+    if plan is not None:
+        return make_request_id(cells.number_of(plan.members[0].tries[0].cell))
     known = cells.all_cells()
     if not known:
         return None
@@ -83,20 +91,31 @@ def new_request_id(request: ScheduleRequest) -> UUID | None:
     return make_request_id(named.number)
 
 
-def _lookups(
-    request: ScheduleRequest, request_id: UUID, home: Home, cell: str, now: dt.datetime, due_at: dt.datetime | None
-) -> list[tuple[str, Any]]:
-    listed = cells.home_of(cell)
-    space = keyspace(listed.datacenter)
+def _hour_of(cell: str, now: dt.datetime) -> tuple[str, str, dt.datetime]:
     hour = now.replace(minute=0, second=0, microsecond=0)
+    if len(_noted_hours) > 1000:
+        _noted_hours.clear()
+    return keyspace(cells.home_of(cell).datacenter), cell, hour
+
+
+def _lookups(
+    request: ScheduleRequest,
+    request_id: UUID,
+    home: Home,
+    listed: tuple[str, str, dt.datetime],
+    now: dt.datetime,
+    due_at: dt.datetime | None,
+) -> list[tuple[str, Any]]:
+    space, cell, hour = listed
     writes: list[tuple[str, Any]] = [
         (
             f"INSERT INTO {space}.requests_by_hour (cell, hour, id, request_id, project, consumer) "
             "VALUES (?, ?, ?, ?, ?, ?)",
             [cell, hour, uuid_from_time(now.timestamp()), request_id, request.project, request.consumer],
         ),
-        (f"INSERT INTO {space}.request_hours (cell, hour) VALUES (?, ?)", [cell, hour]),
     ]
+    if listed not in _noted_hours:
+        writes.append((f"INSERT INTO {space}.request_hours (cell, hour) VALUES (?, ?)", [cell, hour]))
     if due_at is not None:
         writes.append(open_write(home, request_id, due_at))
     return writes

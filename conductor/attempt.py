@@ -4,11 +4,12 @@ import datetime as dt
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 
+from claims.lookups import forget
 from claims.settle import close
 from claims.take import take
 from claims.types import CLAIMED, HELD, Closed, Lost, Member, Order, Taken, Unsettled, claim_id
@@ -40,6 +41,7 @@ class _Tried:
     won: bool
     attempts: int
     taken_over: bool = False
+    expires_at: dt.datetime | None = None
 
 
 def attempt_plan(row: RequestRow, plan: Plan, until: float) -> Attempted:
@@ -53,7 +55,7 @@ def attempt_plan(row: RequestRow, plan: Plan, until: float) -> Attempted:
         if tried.taken_over:
             return Attempted(tuple(parts), tuple(without), attempts, taken_over=True)
         if tried.won:
-            parts += [_part(row, m, 0) for m in group]
+            parts += [_part(row, m, 0, tried) for m in group]
         elif len(plan.members) > 1 and not plan.holds:
             without += group  # one tree was to take all: only a new plan may spread them
         else:
@@ -81,7 +83,7 @@ def _down_the_alternates(
         if tried.taken_over:
             return None, attempts, True
         if tried.won:
-            return _part(row, member, number), attempts, False
+            return _part(row, member, number, tried), attempts, False
     return None, attempts, False
 
 
@@ -94,7 +96,7 @@ def _claim(row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, i
         order = _order(row, plan, members, versions)
         match take(order):
             case Taken():
-                return _Tried(True, attempts)
+                return _Tried(True, attempts, expires_at=order.expires_at)
             case Closed():
                 return _closed(row, attempts)
             case Unsettled():
@@ -102,6 +104,7 @@ def _claim(row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, i
             case Lost() as lost:
                 versions = _still_fitting(lost, members)
                 if not versions:
+                    forget(order.home, [m.claim_id for m in order.members])
                     project_soon(order.home, order.root_id)  # the decision saw room that is not there: repair its view
                     return _Tried(False, attempts)
     return _Tried(False, attempts)
@@ -117,7 +120,7 @@ def _settled(row: RequestRow, order: Order, attempts: int, until: float) -> _Tri
     """No answer: close the first member's id. A batch is applied whole or not at all, so it speaks for all of them."""
     first = order.members[0]
     record = close(order.home, order.root_id, first.provider_id, first.claim_id, order.request_id, until)
-    return _Tried(record is not None, attempts)
+    return _Tried(record is not None, attempts, expires_at=order.expires_at)
 
 
 def _still_fitting(lost: Lost, members: Sequence[tuple[PlannedMember, int]]) -> dict[Any, tuple[int, int]]:
@@ -181,8 +184,8 @@ def _by_tree(plan: Plan) -> list[list[PlannedMember]]:
     return list(trees.values())
 
 
-def _part(row: RequestRow, member: PlannedMember, number: int) -> Part:
-    return part_of(row, member, number, member.tries[number])
+def _part(row: RequestRow, member: PlannedMember, number: int, tried: _Tried) -> Part:
+    return replace(part_of(row, member, number, member.tries[number]), expires_at=tried.expires_at)
 
 
 def part_of(row: RequestRow, member: PlannedMember, number: int, place: Try) -> Part:

@@ -4,6 +4,7 @@ On one tree the claim's own transaction is the commit. Over several trees each i
 that is the commit; confirming the holds comes after it and anyone may do it.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,32 +14,36 @@ from claims.find import find_any
 from claims.release import release
 from claims.types import HELD
 from conductor.attempt import Attempted
-from conductor.rows import RequestRow, close_open, move, parts_json
+from conductor.rows import RequestRow, close_open, close_write, move, parts_json
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.types import Part, Plan
 from events.append import append
 from events.types import REQUEST_STATE, News
 from providers.records import Record
+from store.failures import StoreUnavailable
 from store.home import Home
 
 
 def commit(row: RequestRow, plan: Plan, tried: Attempted) -> RequestRow | None:
     """The row after the commit; None when another owner moved the request meanwhile (then it is theirs to finish)."""
     if not plan.holds and not tried.without:
-        tell(row, CLAIMED)
-        if all(part.agentless for part in tried.parts):
-            # It waits for nothing but people: off the list of open work. (A release puts it back.)
-            close_open(row)
+        _tell_claimed(row, tried.parts)
         return row
     moved = move(row, CLAIMED, members=parts_json(tried.parts), committed=True, attempts=tried.attempts)
     if moved is None:
         abort(row, tried.parts)
         return None
     confirm(tried.parts)
-    tell(moved, CLAIMED)
-    if all(part.agentless for part in tried.parts):
-        close_open(moved)
+    _tell_claimed(moved, tried.parts)
     return moved
+
+
+def _tell_claimed(row: RequestRow, parts: Sequence[Part]) -> None:
+    # What has no agent waits for nothing but people: off the list of open work. (A release puts it back.)
+    others = [close_write(row)] if all(part.agentless for part in parts) else []
+    # The claims are made, whatever becomes of this: the conductor finds the request on the list and goes on.
+    with contextlib.suppress(StoreUnavailable):
+        append(Home(row.cell, row.home.datacenter), [_news(row, CLAIMED)], others)
 
 
 def confirm(parts: Sequence[Part]) -> None:
@@ -75,5 +80,10 @@ def record_of(part: Part) -> Record | None:
 
 
 def tell(row: RequestRow, state: str, reason: str = "") -> None:
+    """Tells the request's cell that it is in this state now."""
+    append(Home(row.cell, row.home.datacenter), [_news(row, state, reason)])
+
+
+def _news(row: RequestRow, state: str, reason: str = "") -> News:
     data = {"state": state, "reason": reason, "consumer": row.consumer, "project": row.project}
-    append(Home(row.cell, row.home.datacenter), [News(REQUEST_STATE, request_id=row.request_id, data=data)])
+    return News(REQUEST_STATE, request_id=row.request_id, data=data)

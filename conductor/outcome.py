@@ -10,7 +10,7 @@ from claims.types import BUILDING as CLAIM_BUILDING
 from conductor.attempt import part_of
 from conductor.decide import Decision
 from conductor.rows import RequestRow
-from conductor.states import ACTIVE, BUILDING, CLAIMED, FAILED, RELEASED, RELEASING, SCHEDULING
+from conductor.states import ACTIVE, BUILDING, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
 from conductor.types import Contended, NoValidHost, Outcome, Part, Pending, Placed
 from providers.image import Image
 from providers.records import CLAIM, CLOSED, INSTANCE, Record, record_of
@@ -22,8 +22,13 @@ NOBODY = UUID(int=0)
 
 def parts_of(row: RequestRow) -> tuple[Part, ...]:
     """The claims that the request made: from the row once it says so, else those of the plan's ids that are there."""
-    if row.parts or row.plan is None or row.plan.holds:
-        return row.parts
+    return row.parts if row.parts or row.plan is None or row.plan.holds else planned_parts(row)
+
+
+def planned_parts(row: RequestRow) -> tuple[Part, ...]:
+    """Those of the plan's ids that are there, holds that were never committed too."""
+    if row.plan is None:
+        return ()
     tries = [(m, n, t) for m in row.plan.members for n, t in enumerate(m.tries)]
     planned = [part_of(row, member, number, place) for member, number, place in tries]
     return tuple(p for p, r in zip(planned, records_of(planned), strict=True) if r is not None and r.kind != CLOSED)
@@ -67,12 +72,12 @@ def state_of(row: RequestRow, parts: Sequence[Part], records: Sequence[Record | 
 def claim_images(row: RequestRow, parts: Sequence[Part]) -> list[Image]:
     """The claims in the API's form: as they are while they are claims, else as they were made."""
     return [
-        image_of_claim(record) if record is not None and record.kind == CLAIM else _as_made(row, part)
+        image_of_claim(record) if record is not None and record.kind == CLAIM else as_made(row, part)
         for part, record in zip(parts, records_of(parts), strict=True)
     ]
 
 
-def _as_made(row: RequestRow, part: Part) -> Image:
+def as_made(row: RequestRow, part: Part) -> Image:
     return {
         "id": str(part.claim_id),
         "request_id": str(row.request_id),
@@ -85,8 +90,8 @@ def _as_made(row: RequestRow, part: Part) -> Image:
         "amounts": {name: -amount for name, amount in part.amounts.items() if amount},
         "state": CLAIMED,
         "created_at": row.created_at,
-        "expires_at": None,
-        "generation": None,
+        "expires_at": part.expires_at,
+        "generation": None,  # that of a later read: nobody read it
     }
 
 
@@ -95,7 +100,7 @@ def replay(row: RequestRow) -> Outcome | None:
     explanation: Mapping[str, Any] = (row.response or {}).get("explain") or {}
     if row.state == FAILED and row.reason == "no_valid_host":
         return NoValidHost(row.request_id, explanation)
-    if row.state == FAILED and not row.parts:
+    if row.state in ENDED and not row.parts:
         return Contended(row.request_id, int((row.response or {}).get("attempts", 0)))
     parts = parts_of(row)
     if row.state == SCHEDULING and not parts:

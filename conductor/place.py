@@ -5,6 +5,7 @@ finished by `run_conductor` from the request row (conductor/recover.py).
 """
 
 import datetime as dt
+import logging
 import random
 import time
 
@@ -19,7 +20,10 @@ from conductor.identify import home_of
 from conductor.rows import RequestRow, find, move, plan_json
 from conductor.states import SCHEDULING
 from conductor.types import Contended, Mismatch, NoValidHost, Outcome, Pending, Placed, Plan, ScheduleRequest
+from providers.refusals import Undecided
+from store.failures import StoreUnavailable
 
+log = logging.getLogger("sched_portal.conductor")
 rng = random.Random()
 
 
@@ -36,7 +40,7 @@ def schedule(request: ScheduleRequest) -> Outcome:
 
     decision = decide(request, rng)
     plan = plan_of(decision.assignment) if decision.assignment else None
-    request_id = request.request_id or new_request_id(request)
+    request_id = request.request_id or new_request_id(request, plan)
     if request_id is None or home_of(request_id) is None:  # no cell, so nowhere to write the refusal down
         return outcome.nowhere(decision)
 
@@ -48,7 +52,12 @@ def schedule(request: ScheduleRequest) -> Outcome:
     if plan is None:
         assert decision.explanation is not None
         return NoValidHost(request_id, response_of(decision.explanation)["explain"])
-    return _place(request, row, plan, decision, until)
+    try:
+        return _place(request, row, plan, decision, until)
+    except (StoreUnavailable, Undecided) as error:
+        # Something may have been claimed. The row stays open: the conductor finishes it, and its id can be asked for.
+        log.warning("request %s: nobody knows yet what became of it: %s", request_id, error)
+        return Pending(request_id)
 
 
 def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Decision, until: float) -> Outcome:

@@ -11,12 +11,11 @@ from claims import mark
 from claims.consume import consume
 from claims.find import find_any, was_a_claim
 from claims.release import ANY, destroy, release
-from claims.types import ACTIVE as CLAIM_ACTIVE
 from claims.types import HELD, Not
-from conductor.commit import confirm, tell
+from conductor.activate import finish_active
 from conductor.outcome import parts_of, records_of
-from conductor.release import finish_release, start_release
-from conductor.rows import RequestRow, close_open, get, move, parts_json, remember
+from conductor.release import push, start_release
+from conductor.rows import RequestRow, get, move, parts_json, remember
 from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, SCHEDULING
 from conductor.types import BUILT, GONE, Part
 from events.types import CLAIM_FAILED
@@ -81,7 +80,7 @@ def not_built(claim_id: UUID, provider_id: UUID | None, reason: str) -> RequestR
             row = start_release(row, FAILED, f"{record.provider_name}: {reason}", None if whole else [record.id])
     release(record, ANY, CLAIM_FAILED)
     remember(row, row.state, f"agent of {record.provider_name}", reason)
-    return finish_release(row)
+    return push(row)
 
 
 def destroyed(request_id: UUID, provider_id: UUID | None, reason: str = "") -> RequestRow:
@@ -91,7 +90,7 @@ def destroyed(request_id: UUID, provider_id: UUID | None, reason: str = "") -> R
     Raises NotFound, Conflict while it is only claimed.
     """
     row = get(request_id)
-    parts = [p for p in parts_of(row) if provider_id in (None, p.provider_id)]
+    parts = [p for p in parts_of(row) if provider_id in (None, p.provider_id, p.root_id)]
     if not parts:
         raise NotFound(f"request {request_id} has nothing on this provider")
     records = [r for r in records_of(parts) if r is not None and r.kind == INSTANCE]
@@ -105,22 +104,7 @@ def destroyed(request_id: UUID, provider_id: UUID | None, reason: str = "") -> R
     for record in records:
         destroy(record)
     remember(row, row.state, "agent", reason or "destroyed")
-    return finish_release(row)
-
-
-def finish_active(row: RequestRow) -> None:
-    """What follows when all that agents build is built; repeated by the conductor after a crash."""
-    parts = parts_of(row)
-    confirm([p for p in parts if p.agentless])
-    for part, record in zip(parts, records_of(parts), strict=True):
-        if record is None or record.kind != CLAIM:
-            continue
-        if part.agentless and record.state != CLAIM_ACTIVE:
-            mark.active(record)
-        elif not part.agentless and part.state == BUILT:
-            consume(record)
-    close_open(row)
-    tell(row, ACTIVE)
+    return push(row)
 
 
 def _say_built(record: Record) -> RequestRow:
@@ -137,8 +121,8 @@ def _say_built(record: Record) -> RequestRow:
             )
         if record.epoch != row.epoch:
             raise ClaimGone(CLOSED_STATE, f"claim {record.id} belongs to an older plan of its request")
-        parts = [replace(p, state=BUILT) if p.claim_id == record.id else p for p in parts_of(row)]
-        if not _is_built(parts, record.id):
+        parts = [replace(p, state=BUILT) if p.claim_id == record.id and p.state != GONE else p for p in parts_of(row)]
+        if not _is_built(parts, record.id) or record.release_requested:
             raise ClaimGone(RELEASED, f"claim {record.id} is no longer part of request {row.request_id}")
         done = all(p.state in (BUILT, GONE) or p.agentless for p in parts)
         if _is_built(row.parts, record.id) and not done:
@@ -160,7 +144,7 @@ def _claim(claim_id: UUID, provider_id: UUID | None) -> Record:
         if was_a_claim(claim_id) is None:
             raise NotFound(f"no claim {claim_id}")
         raise ClaimGone(RELEASED, f"claim {claim_id} is gone: it was released, or its instance was destroyed")
-    if provider_id is not None and record.provider_id != provider_id:
+    if provider_id not in (None, record.provider_id, record.root_id):  # the root's agent acts for its whole tree
         raise NotFound(f"no claim {claim_id} on this provider")
     return record
 

@@ -11,18 +11,18 @@ from uuid import UUID
 from django.conf import settings
 
 from claims.types import HELD
+from conductor.activate import finish_active
 from conductor.attempt import part_of
 from conductor.commit import abort, confirm, refuse
 from conductor.outcome import parts_of, records_of
-from conductor.progress import finish_active
 from conductor.release import is_claimed, push, settle_plan, start_release
 from conductor.rows import SLOTS, RequestRow, close_open, find, open_write, remember
-from conductor.states import ACTIVE, ENDED, FAILED, RELEASING, SCHEDULING
+from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, SCHEDULING
 from events.types import PROVIDER_REPAIRED, News
 from providers import cells
-from providers.projection import project_now
-from providers.records import CLAIM, Record
+from providers.records import CLAIM, Location, Record
 from providers.shards import all_shards
+from providers.unprojected import project_location
 from store.home import Home
 from store.session import QUORUM, READ, keyspace, read, read_many, write, write_many
 
@@ -99,9 +99,11 @@ def _finish_claimed(row: RequestRow) -> bool:
     if any(r.state == HELD for r in records) and row.committed:
         confirm(parts)
     expired = _expired(records)
-    if expired is not None:
-        why = f"no word from {expired.provider_name} within {settings.CLAIM_DEADLINE:.0f} s"
-        after = start_release(row, FAILED, why, None)
+    if expired:
+        names = ", ".join(r.provider_name for r in expired)
+        why = f"no word from {names} within {settings.CLAIM_DEADLINE:.0f} s"
+        only = None if row.body.get("all_or_nothing", True) else [r.id for r in expired]
+        after = start_release(row, FAILED, why, only, states=(SCHEDULING, CLAIMED))
         remember(after, after.state, "conductor", why)
         push(after)
         return True
@@ -112,11 +114,10 @@ def _finish_claimed(row: RequestRow) -> bool:
     return False
 
 
-def _expired(records: list[Record]) -> Record | None:
-    """A claim whose host said nothing in time. Clocks cost time here, never safety: the row is moved by transaction."""
+def _expired(records: list[Record]) -> list[Record]:
+    """Claims whose hosts said nothing in time. Clocks cost time here, never safety: the row is moved by transaction."""
     now = _now()
-    late = (r for r in records if r.kind == CLAIM and r.expires_at is not None and r.expires_at < now)
-    return next(late, None)
+    return [r for r in records if r.kind == CLAIM and r.expires_at is not None and r.expires_at < now]
 
 
 def _next_deadline(records: list[Record]) -> dt.datetime:
@@ -160,18 +161,19 @@ def sweep_shard(home: Home, resource_class: str, shard: int) -> int:
         [home.cell, resource_class, shard],
         QUORUM,
     )
-    newest: dict[UUID, int] = {}
+    shown: dict[UUID, int] = {}  # the oldest generation that the shard shows of each tree
     for row in rows:
-        newest[row["root_id"]] = max(newest.get(row["root_id"], 0), row["generation"])
+        shown[row["root_id"]] = min(shown.get(row["root_id"], row["generation"]), row["generation"])
     cql = f"SELECT generation FROM {space}.provider_records WHERE root_id = ? LIMIT 1"
     behind = []
-    roots = list(newest)
+    roots = list(shown)
     for found, root_id in zip(read_many(((cql, [root]) for root in roots), READ), roots, strict=True):
-        generation = found[0]["generation"] if found else 0
-        if generation is not None and generation > newest[root_id]:
+        if found and (found[0]["generation"] or 0) > shown[root_id]:
             behind.append(root_id)
     for root_id in behind:
-        project_now(home, root_id, News(PROVIDER_REPAIRED, root_id))
+        for row in (r for r in rows if r["root_id"] == root_id):
+            location = Location(row["provider_id"], root_id, home, resource_class, shard)
+            project_location(location, News(PROVIDER_REPAIRED, row["provider_id"]))
     return len(behind)
 
 

@@ -5,7 +5,7 @@ Once a host is at work on a claim its word is waited for: it is asked to stop, a
 
 import datetime as dt
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -16,12 +16,13 @@ from claims.find import find
 from claims.release import ANY, destroy, release
 from claims.settle import close
 from claims.types import Not
+from conductor.activate import finish_active
 from conductor.attempt import part_of
 from conductor.commit import tell
-from conductor.outcome import parts_of, records_of
+from conductor.outcome import parts_of, planned_parts, records_of
 from conductor.rows import RequestRow, close_open, get, move, open_write, parts_json, remember
-from conductor.states import CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
-from conductor.types import GONE
+from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
+from conductor.types import BUILT, GONE, Part
 from providers.records import CLAIM, INSTANCE
 from providers.refusals import Busy, Conflict
 from store.home import Home
@@ -59,34 +60,53 @@ def delete_request(request_id: UUID, who: str, why: str = "deleted", force: bool
     row = get(request_id)
     if row.state in ENDED:
         return True
-    row = start_release(row, RELEASED, why, None)
+    if row.state != RELEASING:
+        row = start_release(row, RELEASED, why, None)
     remember(row, row.state, who, why)
     return push(row, force).state in ENDED
 
 
-def start_release(row: RequestRow, ends_as: str, why: str, only: Collection[UUID] | None) -> RequestRow:
-    """The row says that these claims (None: all) go. Still active or claimed when others stay; else `releasing`."""
+def start_release(
+    row: RequestRow,
+    ends_as: str,
+    why: str,
+    only: Collection[UUID] | None,
+    states: Collection[str] = (SCHEDULING, CLAIMED, ACTIVE),
+) -> RequestRow:
+    """The row says that these claims (None: all) go, if it is in one of `states`. When others stay it is claimed or
+    active as before (active also when the rest is built), else `releasing`."""
     for _ in range(TRIES):
-        if row.state in (RELEASING, *ENDED):
+        if row.state not in states:
             return row
         if row.state == SCHEDULING and not is_claimed(row):
             settle_plan(row)
-        parts = parts_of(row)
+        parts = planned_parts(row) if row.state == SCHEDULING else parts_of(row)
         left = [replace(p, state=GONE) if only is None or p.claim_id in only else p for p in parts]
         columns = {"members": parts_json(left)}
         write_many([open_write(row.home, row.request_id, _soon())])
         if only is None or all(p.state == GONE for p in left):
             moved = move(row, RELEASING, ends_as=ends_as, reason=why, **columns)
-        elif row.state == SCHEDULING:
-            moved = move(row, CLAIMED, **columns)
+        elif _all_built(left):
+            moved = move(row, ACTIVE, **columns)
         else:
-            moved = move(row, row.state, **columns)
+            moved = move(row, CLAIMED, **columns)
         if moved is not None:
-            if moved.state == RELEASING:
-                tell(moved, RELEASING, why)
+            _follow(moved, why)
             return moved
         row = get(row.request_id)
     raise Busy(f"request {row.request_id} is being changed by others all the time; repeat")
+
+
+def _all_built(parts: Sequence[Part]) -> bool:
+    """Whether all that stays is built, or has no agent that would build it, and something is built."""
+    return any(p.state == BUILT for p in parts) and all(p.state in (BUILT, GONE) or p.agentless for p in parts)
+
+
+def _follow(row: RequestRow, why: str) -> None:
+    if row.state == RELEASING:
+        tell(row, RELEASING, why)
+    elif row.state == ACTIVE:
+        finish_active(row)
 
 
 def is_claimed(row: RequestRow) -> bool:
@@ -109,7 +129,7 @@ def settle_plan(row: RequestRow) -> None:
 
 def push(row: RequestRow, force: bool = False) -> RequestRow:
     """Does what can be done now for a request that is being released; repeated by the conductor until it has ended."""
-    parts = [p for p in parts_of(row) if p.state == GONE or row.state == RELEASING]
+    parts = [p for p in parts_of(row) if p.state == GONE or row.state in (RELEASING, *ENDED)]
     for record in records_of(parts):
         if record is None:
             continue

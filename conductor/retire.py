@@ -1,6 +1,8 @@
 """Retention: requests that ended some time ago leave the table of transactions for one whose rows fade out."""
 
 import datetime as dt
+from collections.abc import Iterator
+from uuid import UUID
 
 from django.conf import settings
 
@@ -9,7 +11,7 @@ from conductor.states import ENDED
 from store.home import Home
 from store.session import keyspace, read, write
 
-AT_ONCE = 200  # requests retired per call, so that nothing else waits long
+A_PAGE = 200
 LOOK_AGAIN = dt.timedelta(hours=6)  # at hours in which requests still run
 
 
@@ -29,29 +31,31 @@ def retire_ended(home: Home) -> int:
         looked_at = row["looked_at"]
         if row["retired"] or (looked_at is not None and now - looked_at.replace(tzinfo=dt.UTC) < LOOK_AGAIN):
             continue
-        went, running, whole = _retire_hour(home, row["hour"])
+        went, running = _retire_hour(home, row["hour"])
         gone += went
-        if whole:
-            cql = f"INSERT INTO {space}.request_hours (cell, hour, retired, looked_at) VALUES (?, ?, ?, ?)"
-            write(cql, [home.cell, row["hour"], running == 0, now])
-        if gone >= AT_ONCE:
-            break
+        cql = f"INSERT INTO {space}.request_hours (cell, hour, retired, looked_at) VALUES (?, ?, ?, ?)"
+        write(cql, [home.cell, row["hour"], running == 0, now])
     return gone
 
 
-def _retire_hour(home: Home, hour: dt.datetime) -> tuple[int, int, bool]:
-    """How many went, how many still run, and whether the whole hour was looked at."""
-    cql = f"SELECT request_id FROM {keyspace(home.datacenter)}.requests_by_hour WHERE cell = ? AND hour = ?"
+def _retire_hour(home: Home, hour: dt.datetime) -> tuple[int, int]:
+    """How many went, and how many still run."""
     gone = running = 0
-    for lookup in read(cql, [home.cell, hour]):
-        row = find(lookup["request_id"])
+    for request_id in _requests_of(home, hour):
+        row = find(request_id)
         if row is None or row.is_retired:
             continue
-        if row.state not in ENDED:
+        if row.state in ENDED:
+            retire(row)
+            gone += 1
+        else:
             running += 1
-            continue
-        retire(row)
-        gone += 1
-        if gone >= AT_ONCE:
-            return gone, running, False
-    return gone, running, True
+    return gone, running
+
+
+def _requests_of(home: Home, hour: dt.datetime) -> Iterator[UUID]:
+    cql = f"SELECT id, request_id FROM {keyspace(home.datacenter)}.requests_by_hour WHERE cell = ? AND hour = ?"
+    rows = read(f"{cql} LIMIT ?", [home.cell, hour, A_PAGE])
+    while rows:
+        yield from (row["request_id"] for row in rows)
+        rows = read(f"{cql} AND id < ? LIMIT ?", [home.cell, hour, rows[-1]["id"], A_PAGE])

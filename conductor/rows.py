@@ -16,7 +16,7 @@ from providers.records import aware
 from providers.refusals import NotFound, Undecided
 from store.home import Home
 from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
-from store.session import keyspace, read, read_many, write
+from store.session import keyspace, read, write
 
 TRIES = 4
 SLOTS = 16  # partitions of a cell's list of open requests
@@ -56,12 +56,11 @@ def find(request_id: UUID) -> RequestRow | None:
     home = home_of(request_id)
     if home is None:
         return None
-    ended = f"SELECT row FROM {keyspace(home.datacenter)}.ended_requests WHERE request_id = ?"
-    rows, retired = read_many(
-        [(f"SELECT * FROM {_table(home)} WHERE request_id = ?", [request_id]), (ended, [request_id])]
-    )
+    rows = read(f"SELECT * FROM {_table(home)} WHERE request_id = ?", [request_id])
     if rows:
         return _row(home, rows[0])
+    # After the first read, not beside it: a request that is being retired is copied before it is deleted.
+    retired = read(f"SELECT row FROM {keyspace(home.datacenter)}.ended_requests WHERE request_id = ?", [request_id])
     return replace(_row(home, _from_json(retired[0]["row"])), is_retired=True) if retired else None
 
 
@@ -142,8 +141,13 @@ def open_write(home: Home, request_id: UUID, due_at: dt.datetime) -> tuple[str, 
 
 def close_open(row: RequestRow) -> None:
     """Takes a request off the list of open work: it ended, or waits for nothing but people."""
+    write(*close_write(row))
+
+
+def close_write(row: RequestRow) -> tuple[str, Sequence[Any]]:
+    """The write of `close_open`, for callers that send it together with others."""
     cql = f"DELETE FROM {keyspace(row.home.datacenter)}.open_requests WHERE cell = ? AND slot = ? AND request_id = ?"
-    write(cql, [row.home.cell, row.request_id.int % SLOTS, row.request_id])
+    return cql, [row.home.cell, row.request_id.int % SLOTS, row.request_id]
 
 
 def retire(row: RequestRow) -> None:

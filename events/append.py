@@ -19,10 +19,10 @@ _lock = threading.Lock()
 Write = tuple[str, Sequence[Any]]
 
 
-def append(home: Home, news: Sequence[News]) -> None:
-    """Appends events that carry no provider's row."""
+def append(home: Home, news: Sequence[News], others: Sequence[Write] = ()) -> None:
+    """Appends events that carry no provider's row; `others` are plain writes that go in the same message."""
     try:
-        write_many([write for one in news for write in event_writes(home, one)])
+        write_many([*(write for one in news for write in event_writes(home, one)), *others])
     except Exception:
         forget_directory()
         raise

@@ -63,7 +63,9 @@ def read_after(homes: Sequence[Home], cursor: str | None, limit: int) -> tuple[l
     Walks the buckets that the directory names, so quiet time costs nothing. Raises BadCursor, StoreUnavailable.
     """
     after = decode_cursor(cursor) if cursor else None
-    upto = max_uuid_from_time(horizon().timestamp())
+    # A cursor never goes back, so a page stops well before the head: an event is in it only once none can come before it.
+    settled = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=settings.EVENTS_SETTLE)
+    upto = max_uuid_from_time(settled.timestamp())
     found: list[Event] = []
     for bucket in _buckets(homes, after):
         page = [event for home in homes for event in _read_bucket(home, bucket, after, upto, limit)]
@@ -123,8 +125,9 @@ def _buckets(homes: Sequence[Home], after: UUID | None) -> Iterator[dt.datetime]
     while day <= now.date():
         queries = [
             (
-                f"SELECT bucket FROM {keyspace(home.datacenter)}.event_buckets WHERE cell = ? AND day = ?",
-                (home.cell, day),
+                f"SELECT bucket FROM {keyspace(home.datacenter)}.event_buckets "
+                "WHERE cell = ? AND day = ? AND bucket >= ?",
+                (home.cell, day, first),
             )
             for home in homes
         ]

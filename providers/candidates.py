@@ -14,7 +14,7 @@ from providers.heartbeat import ALWAYS, alive_among
 from providers.records import candidate_of, read_tree, tree_of
 from providers.resource_classes.kind import ResourceClass
 from providers.resource_classes.registry import resource_class
-from providers.shards import all_shards, shards
+from providers.shards import all_shards, known_shards, shards
 from scheduler.filters.kind import Filter
 from scheduler.fits import fits
 from scheduler.types import Candidate, Resource
@@ -23,6 +23,7 @@ from store.session import QUORUM, READ, keyspace, read_many
 
 AT_ONCE = 4  # shards read side by side in a sweep
 FRESH_AT_ONCE = 64
+_seen_versions: dict[tuple[Home, str, int], set[int]] = {}  # per shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +39,39 @@ class Sample:
 def sample(
     homes: Sequence[Home], resource: Resource, filters: Sequence[Filter], enough: int, rng: random.Random
 ) -> Sample:
-    """Providers that fit, `enough` of them if there are as many. Reads at LOCAL_ONE: the transaction decides."""
+    """Providers that fit: about `enough`, at least half of it if there are as many (a stretch that ends at the shard's
+    end gave what it had; another query for the rest costs more than it betters). Reads at LOCAL_ONE: the transaction
+    decides.
+    """
     of_class = resource_class(resource.resource_class)
-    order = _shards(homes, of_class.name)
+    order = [(home, shard) for home in homes for shard in range(known_shards(home, of_class.name))]
     rng.shuffle(order)
     found: dict[UUID, Candidate] = {}
     for number, (home, shard) in enumerate(order, start=1):
-        start = UUID(int=rng.getrandbits(128))
+        versions = _seen_versions.setdefault((home, of_class.name, shard), set())
+        start = _somewhere(versions, rng)
         for bound in ("AND root_id >= ?", "AND root_id < ?"):
             room = enough - len(found)
             rows = _query(home, shard, of_class, resource, filters, (bound, start), room)
+            versions.update(_version(row["root_id"]) for row in rows)
             for candidate in _candidates(home, of_class, rows):
                 if fits(candidate, resource, filters) is None:
                     found[candidate.provider_id] = candidate
-            if len(found) >= enough:
+            if 2 * len(found) >= enough:
                 return Sample(tuple(found.values()), number, len(order), complete=False)
     # A stretch is cut at `room` rows, so rows that Python's filters refused may hide others: only a sweep is complete.
     return Sample(tuple(found.values()), len(order), len(order), complete=False)
+
+
+def _somewhere(versions: set[int], rng: random.Random) -> UUID:
+    """A random place in the order of a shard's ids. Cassandra sorts uuids by their version first, so it is of a version
+    that ids there were seen to have: with any other, every sample would begin at the same few hosts."""
+    version = rng.choice(sorted(versions)) if versions else 4
+    return UUID(int=rng.getrandbits(128) & ~(0xF << 76) | version << 76)
+
+
+def _version(identifier: UUID) -> int:
+    return identifier.int >> 76 & 0xF
 
 
 def sweep(homes: Sequence[Home], resource_class_name: str) -> list[Candidate]:
@@ -106,7 +123,7 @@ def query_text(resource: Resource, filters: Sequence[Filter]) -> str:
 
 def _shards(homes: Sequence[Home], of_class: str) -> list[tuple[Home, int]]:
     if len(homes) == 1:
-        return [(homes[0], n) for n in range(shards(homes[0], of_class))]
+        return [(homes[0], n) for n in range(shards(homes[0], of_class, QUORUM))]
     return [(home, n) for home in homes for n in range(all_shards(home).get(of_class, 0))]
 
 
@@ -128,8 +145,8 @@ def _query(
 ) -> list[dict[str, Any]]:
     where, values = of_class.query(resource, filters)
     bound, start = stretch
-    # What Python's filters will refuse (dead hosts, aggregates) must not use up the rows asked for.
-    limit = max(limit, 16) * 2
+    if resource.aggregates or resource.forbidden or of_class.custom:
+        limit *= 4  # what Python's filters will refuse must not use up the rows asked for
     # ALLOW FILTERING inside one partition of about 256 rows: bounded by the shard's size.
     cql = f"{_select(home, of_class)} {bound}{where} LIMIT ? ALLOW FILTERING"
     return read_many([(cql, [home.cell, of_class.name, shard, start, *values, limit])], READ)[0]

@@ -18,9 +18,11 @@ from store.home import Home
 from store.lwt import Applied, Outcome, Refused, Statement, run
 from store.session import datacenters, keyspace, read
 
+TRIES = 64
 ENABLED, DISABLED = "enabled", "disabled"
 SLOTS = 64  # client-made request ids hash to these; each slot has one data centre for ever
 _homes: dict[str, Home] = {}
+_numbers: dict[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,14 @@ def home_of(name: str) -> Home:
     if home is None:
         home = _homes[name] = find(name).home
     return home
+
+
+def number_of(name: str) -> int:
+    """The number that ids made at home in the cell carry. Raises NotFound."""
+    number = _numbers.get(name)
+    if number is None:
+        number = _numbers[name] = find(name).number
+    return number
 
 
 def create(name: str, datacenter: str | None = None, state: str = ENABLED, description: str = "") -> Cell:
@@ -106,6 +116,7 @@ def delete(name: str) -> None:
     if isinstance(outcome, Refused):
         raise NotFound(f"no cell {name}")
     _homes.pop(name, None)
+    _numbers.pop(name, None)
 
 
 def home_of_number(number: int) -> Home | None:
@@ -119,6 +130,15 @@ def home_of_number(number: int) -> Home | None:
     return kept
 
 
+def all_homes() -> list[Home]:
+    """Every home that a request id may have, also of cells that were removed: where open work is looked for.
+
+    Reads the whole table of homes: 64 slots and a row per cell there ever was, so tens of rows.
+    """
+    rows = read(f"SELECT cell, datacenter FROM {keyspace()}.homes", [])
+    return sorted({Home(row["cell"], row["datacenter"]) for row in rows}, key=lambda home: (home.cell, home.datacenter))
+
+
 def slot_of(identifier: UUID) -> int:
     """The hash slot of a client-made id: -1 to -SLOTS."""
     return -1 - identifier.int % SLOTS
@@ -127,7 +147,7 @@ def slot_of(identifier: UUID) -> int:
 def _take_number(home: Home) -> int:
     """The next free number, by INSERT IF NOT EXISTS: whoever loses a number tries the one after."""
     number = max((cell.number for cell in all_cells()), default=0) + 1
-    while True:
+    for _ in range(TRIES):
         outcome = _run(
             f"INSERT INTO {keyspace()}.homes (number, cell, datacenter) VALUES (?, ?, ?) IF NOT EXISTS",
             [number, home.cell, home.datacenter],
@@ -135,6 +155,7 @@ def _take_number(home: Home) -> int:
         if isinstance(outcome, Applied):
             return number
         number += 1  # taken, or unknown: a number is never worth a second thought
+    raise Undecided(f"no number could be had for cell {home.cell}; repeat")
 
 
 def _fill_slots(home: Home) -> None:
@@ -142,10 +163,12 @@ def _fill_slots(home: Home) -> None:
     if home_of_number(-SLOTS) is not None:
         return
     for number in range(-1, -SLOTS - 1, -1):  # the last one last: its presence says that all are there
-        _run(
+        outcome = _run(
             f"INSERT INTO {keyspace()}.homes (number, cell, datacenter) VALUES (?, ?, ?) IF NOT EXISTS",
             [number, home.cell, home.datacenter],
         )
+        if not isinstance(outcome, Applied | Refused):
+            raise Undecided(f"slot {number} got no answer ({outcome.error}); repeat")
 
 
 def _run(cql: str, values: list[Any]) -> Outcome:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from providers.refusals import Invalid
 from providers.resource_classes.kind import INTEGER, ResourceClass
@@ -21,7 +22,8 @@ class Inventory:
     @property
     def effective(self) -> int:
         """total x ratio - reserved, rounded down (the API's contract says this order; see docs/adr/0003)."""
-        return int(self.total * self.allocation_ratio) - self.reserved
+        # Decimal, since 100 x 1.15 is 114.99999999999999 in binary.
+        return int(Decimal(self.total) * Decimal(str(self.allocation_ratio))) - self.reserved
 
 
 def check_inventory(of_class: ResourceClass, inventory: Mapping[str, Inventory]) -> None:

@@ -16,9 +16,10 @@ from typing import Any
 from uuid import UUID
 
 from events.append import Write, event_writes, forget_directory
-from events.types import PROVIDER_CHANGED, PROVIDER_CREATED, PROVIDER_REMOVED, PROVIDER_REPAIRED, News
+from events.types import PROVIDER_REMOVED, News
 from providers.image import image_of
 from providers.records import OwnRow, Tree, tree_of
+from providers.refusals import NotFound
 from providers.resource_classes.kind import COMMON, ResourceClass
 from store.home import Home
 from store.session import keyspace, read_many, write_many
@@ -26,7 +27,6 @@ from store.session import keyspace, read_many, write_many
 log = logging.getLogger("sched_portal.projection")
 
 AT_ONCE = 32  # trees projected side by side; bounds the memory and the driver's queue
-WHOLE_TREE = {PROVIDER_CREATED, PROVIDER_CHANGED, PROVIDER_REMOVED, PROVIDER_REPAIRED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,9 @@ def _project(behind: Sequence[Behind]) -> list[Tree]:
 
 
 def _writes(behind: Behind, tree: Tree) -> Iterable[Write]:
-    whole = not behind.news or any(n.type in WHOLE_TREE for n in behind.news)
-    named = {n.provider_id for n in behind.news}
+    # The whole tree, whoever was changed: so a row that shows an older generation is behind, and the sweep knows it.
     for own in tree.providers.values():
-        if whole or own.id in named:
-            yield _upsert(tree, own)
+        yield _upsert(tree, own)
     for news in behind.news:
         provider = tree.providers.get(news.provider_id) if news.provider_id else None
         if news.type == PROVIDER_REMOVED and provider is None:
@@ -154,12 +152,23 @@ class Projector:
             work = self._take()
             try:
                 _project(work)
-            except Exception:  # the thread must live: whatever it is, the work is put back and tried again
-                log.exception("projection of %d trees failed; trying again", len(work))
+            except Exception:  # the thread must live, and one tree that fails must not keep the others waiting
+                log.exception("projection of %d trees failed; each is tried alone", len(work))
                 forget_directory()
-                for one in work:
-                    self.add(one.home, one.root_id, one.news)
-                time.sleep(1.0)
+                self._one_by_one(work)
+
+    def _one_by_one(self, work: Sequence[Behind]) -> None:
+        failed = False
+        for one in work:
+            try:
+                _project([one])
+            except NotFound:
+                log.exception("tree %s cannot be projected: its resource class is gone", one.root_id)
+            except Exception:
+                failed = True
+                self.add(one.home, one.root_id, one.news)
+        if failed:
+            time.sleep(1.0)
 
 
 _projectors: dict[int, Projector] = {}

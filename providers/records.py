@@ -119,11 +119,14 @@ class Tree:
 def locate(provider_id: UUID) -> Location:
     """Where a provider lives. Raises NotFound. A location may outlive its provider: the tree decides."""
     rows = read(f"SELECT * FROM {keyspace()}.providers_by_id WHERE provider_id = ?", [provider_id])
-    if not rows:
+    if not rows or rows[0]["removed"]:
         raise NotFound(f"no provider {provider_id}")
-    row = rows[0]
+    return location_of(rows[0])
+
+
+def location_of(row: Row) -> Location:
     home = Home(row["cell"], row["datacenter"])
-    return Location(provider_id, row["root_id"], home, row["resource_class"], row["shard"])
+    return Location(row["provider_id"], row["root_id"], home, row["resource_class"], row["shard"])
 
 
 def read_tree(home: Home, root_id: UUID, profile: str = QUORUM) -> Tree:

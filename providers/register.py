@@ -1,7 +1,6 @@
 """A provider comes: lookups first (plain rows, false positives at worst), then its own row by transaction, then its
 projection, so that the next request sees it."""
 
-import contextlib
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,16 +11,16 @@ from events.types import PROVIDER_CREATED, News
 from providers import cells
 from providers.inventory import Inventory, check_inventory, check_properties
 from providers.own_row import Key, insert
-from providers.projection import project_now
-from providers.records import OwnRow, Tree, locate, read_tree
+from providers.records import Location, OwnRow, Tree, locate, location_of, read_tree
 from providers.refusals import Conflict, Invalid, NotFound
 from providers.resource_classes.kind import ResourceClass
 from providers.resource_classes.registry import resource_class
 from providers.shards import open_shard
+from providers.unprojected import project_location, put_on
 from scheduler.types import PropertyValue
 from store.home import Home
 from store.lwt import Refused
-from store.session import keyspace, write_many
+from store.session import keyspace, read, write_many
 
 STATES = ("enabled", "disabled", "draining")
 HEARTBEATS = ("agent", "none")
@@ -55,12 +54,16 @@ def register(new: NewProvider) -> tuple[Tree, OwnRow]:
     check_properties(of_class, new.properties)
     provider_id = new.id or uuid4()
     root_id = _root_of(new, home, provider_id)
-    shard = open_shard(home, of_class.name)
-    _write_lookups(new, home, provider_id, root_id, shard)
-    outcome = insert(Key(home, root_id, provider_id), own_columns(new, of_class, shard))
+    location = _located(provider_id) or Location(
+        provider_id, root_id, home, of_class.name, open_shard(home, of_class.name)
+    )
+    if location != Location(provider_id, root_id, home, of_class.name, location.shard):
+        raise Conflict(f"{provider_id} is in use elsewhere: ids are never reused")
+    _write_lookups(new, location)
+    outcome = insert(Key(home, root_id, provider_id), own_columns(new, of_class, location.shard))
     if isinstance(outcome, Refused):
-        _refuse(new, home, root_id, provider_id)
-    tree = project_now(home, root_id, News(PROVIDER_CREATED, provider_id))
+        _refuse(new, location)
+    tree = project_location(location, News(PROVIDER_CREATED, provider_id))
     return tree, tree.providers[provider_id]
 
 
@@ -147,33 +150,40 @@ def _root_of(new: NewProvider, home: Home, provider_id: UUID) -> UUID:
     return parent.root_id
 
 
-def _write_lookups(new: NewProvider, home: Home, provider_id: UUID, root_id: UUID, shard: int) -> None:
-    existing = None
-    with contextlib.suppress(NotFound):
-        existing = locate(provider_id)
-    if existing is not None:
-        _refuse(new, existing.home, existing.root_id, provider_id)
+def _located(provider_id: UUID) -> Location | None:
+    """Where a registration that died put this id, if one did; the same place is used again. Raises Conflict when the id
+    was a provider once."""
+    rows = read(f"SELECT * FROM {keyspace()}.providers_by_id WHERE provider_id = ?", [provider_id])
+    if rows and rows[0]["removed"]:
+        raise Conflict(f"{provider_id} was a provider once: ids are never reused")
+    return location_of(rows[0]) if rows else None
+
+
+def _write_lookups(new: NewProvider, location: Location) -> None:
+    home = location.home
     write_many(
         [
             (
                 f"INSERT INTO {keyspace()}.providers_by_id "
                 "(provider_id, root_id, cell, datacenter, resource_class, shard) VALUES (?, ?, ?, ?, ?, ?)",
-                [provider_id, root_id, home.cell, home.datacenter, new.resource_class, shard],
+                [
+                    *(location.provider_id, location.root_id, home.cell),
+                    *(home.datacenter, location.resource_class, location.shard),
+                ],
             ),
             (
                 f"INSERT INTO {keyspace()}.providers_by_name (name, provider_id, cell) VALUES (?, ?, ?)",
-                [new.name, provider_id, home.cell],
+                [new.name, location.provider_id, home.cell],
             ),
         ]
     )
+    put_on(location)
 
 
-def _refuse(new: NewProvider, home: Home, root_id: UUID, provider_id: UUID) -> None:
-    tree = read_tree(home, root_id)
-    if provider_id in tree.providers:
-        project_now(home, root_id)  # the registration that made it may have died before it did
-        raise Conflict(f"provider {provider_id} exists")
-    if new.parent is not None and root_id not in tree.providers:
+def _refuse(new: NewProvider, location: Location) -> None:
+    tree = project_location(location)  # the registration that made it may have died before it did
+    if location.provider_id in tree.providers:
+        raise Conflict(f"provider {location.provider_id} exists")
+    if new.parent is not None:
         raise Conflict(f"parent {new.parent} was removed meanwhile")
-    if tree.generation:
-        raise Conflict(f"{provider_id} was a provider once: ids are never reused")
+    raise Conflict(f"{location.provider_id} was a provider once: ids are never reused")

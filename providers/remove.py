@@ -1,13 +1,14 @@
 """A provider goes: only when nothing is on it, and its id is never used again."""
 
+from typing import Any
 from uuid import UUID
 
 from events.types import PROVIDER_REMOVED, News
 from providers.heartbeat import silence
 from providers.own_row import Key, delete
-from providers.projection import project_now
-from providers.records import CLOSED, Tree, locate, read_tree
+from providers.records import CLOSED, Location, Tree, locate, read_tree
 from providers.refusals import Busy, Conflict, NotFound
+from providers.unprojected import project_location, put_on
 from store.lwt import Applied
 from store.session import keyspace, write_many
 
@@ -17,27 +18,38 @@ TRIES = 8
 def remove(provider_id: UUID) -> None:
     """Raises NotFound, Conflict (it has claims, instances or children; says how many), Undecided."""
     location = locate(provider_id)
-    for _ in range(TRIES):
+    put_on(location)
+    name = ""
+    for attempt in range(TRIES):
         tree = read_tree(location.home, location.root_id)
         if provider_id not in tree.providers:
+            _clear_up(location, name)
+            if attempt:
+                return  # a try whose answer was lost had removed it
             raise NotFound(f"no provider {provider_id}")
         _refuse_while_in_use(tree, provider_id)
         name = tree.providers[provider_id].row["name"]
         closed = [r.id for r in tree.records if r.provider_id == provider_id and r.kind == CLOSED]
         if isinstance(delete(Key(location.home, location.root_id, provider_id), tree.generation, closed), Applied):
-            break
-    else:
-        raise Busy(f"provider {provider_id} is being changed by others all the time; repeat")
+            _clear_up(location, name)
+            return
+    raise Busy(f"provider {provider_id} is being changed by others all the time; repeat")
+
+
+def _clear_up(location: Location, name: str) -> None:
+    """Repeated by whoever finds the provider gone: projection and event, heartbeat, lookups. The id stays known, so
+    that it is never used again."""
     gone = {"resource_class": location.resource_class, "shard": location.shard, "name": name}
-    project_now(location.home, location.root_id, News(PROVIDER_REMOVED, provider_id, data=gone))
+    project_location(location, News(PROVIDER_REMOVED, location.provider_id, data=gone))
     silence(location)
     space = keyspace()
-    write_many(
-        [
-            (f"DELETE FROM {space}.providers_by_name WHERE name = ? AND provider_id = ?", [name, provider_id]),
-            (f"DELETE FROM {space}.providers_by_id WHERE provider_id = ?", [provider_id]),
-        ]
-    )
+    writes: list[tuple[str, list[Any]]] = [
+        (f"INSERT INTO {space}.providers_by_id (provider_id, removed) VALUES (?, true)", [location.provider_id]),
+    ]
+    if name:
+        delete_name = f"DELETE FROM {space}.providers_by_name WHERE name = ? AND provider_id = ?"
+        writes.append((delete_name, [name, location.provider_id]))
+    write_many(writes)
 
 
 def _refuse_while_in_use(tree: Tree, provider_id: UUID) -> None:

@@ -1,8 +1,15 @@
 """The shard directory: which partitions of the capacity table there are. A provider keeps its shard for life."""
 
+import time
+
+from providers.refusals import Undecided
 from store.home import Home
-from store.lwt import Refused, Statement, run
-from store.session import READ, keyspace, read
+from store.lwt import Statement, run
+from store.session import QUORUM, READ, keyspace, read
+
+TRIES = 8
+KNOWN_SECONDS = 5.0
+_known: dict[tuple[str, Home, str], tuple[float, int]] = {}
 
 SIZE = 256  # providers a shard, about: one shard costs the same to query at 100 hosts and at 100,000
 
@@ -15,6 +22,17 @@ def shards(home: Home, resource_class: str, profile: str = READ) -> int:
         profile,
     )
     return int(rows[0]["shards"]) if rows else 0
+
+
+def known_shards(home: Home, resource_class: str) -> int:
+    """`shards`, at the most five seconds old, for a sample: it looks at some of them anyway, their number only grows.
+    Not for a sweep, which must miss none."""
+    key = (keyspace(home.datacenter), home, resource_class)
+    until, count = _known.get(key, (0.0, 0))
+    if not count or until < time.monotonic():
+        count = shards(home, resource_class)
+        _known[key] = (time.monotonic() + KNOWN_SECONDS, count)
+    return count
 
 
 def all_shards(home: Home) -> dict[str, int]:
@@ -35,20 +53,24 @@ def has_providers(home: Home) -> bool:
 
 
 def open_shard(home: Home, resource_class: str) -> int:
-    """The shard that a new provider goes into; opens another one when the last is full. Never waits for anyone."""
-    count = shards(home, resource_class)
-    if count and _size(home, resource_class, count - 1) < SIZE:
-        return count - 1
+    """The shard that a new provider goes into; opens another one when the last is full. Raises Undecided."""
+    for _ in range(TRIES):
+        count = shards(home, resource_class, QUORUM)
+        if count and _size(home, resource_class, count - 1) < SIZE:
+            return count - 1
+        # Whatever comes of it (another registration may have opened it, the answer may be lost): look again. Only a
+        # shard that the directory names is ever searched.
+        run([_open(home, resource_class, count)], home.datacenter)
+    raise Undecided(f"no shard could be opened for {resource_class} in cell {home.cell}; repeat")
+
+
+def _open(home: Home, resource_class: str, count: int) -> Statement:
     space = keyspace(home.datacenter)
     if count == 0:
         cql = f"INSERT INTO {space}.shards (cell, resource_class, shards) VALUES (?, ?, 1) IF NOT EXISTS"
-        outcome = run([Statement(cql, [home.cell, resource_class])], home.datacenter)
-    else:
-        cql = f"UPDATE {space}.shards SET shards = ? WHERE cell = ? AND resource_class = ? IF shards = ?"
-        outcome = run([Statement(cql, [count + 1, home.cell, resource_class, count])], home.datacenter)
-    if isinstance(outcome, Refused):
-        return int(outcome.row["shards"]) - 1  # another registration opened it
-    return count
+        return Statement(cql, [home.cell, resource_class])
+    cql = f"UPDATE {space}.shards SET shards = ? WHERE cell = ? AND resource_class = ? IF shards = ?"
+    return Statement(cql, [count + 1, home.cell, resource_class, count])
 
 
 def _size(home: Home, resource_class: str, shard: int) -> int:

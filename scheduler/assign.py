@@ -1,5 +1,6 @@
 """Which provider each unit of a request gets: a request may name several resources, `count` times each."""
 
+import bisect
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +8,9 @@ from uuid import UUID
 
 from scheduler.fits import fits
 from scheduler.select import enabled_filters, pick, rank
-from scheduler.types import Candidate, Policy, Resource
+from scheduler.types import Candidate, Policy, Ranked, Resource
+
+Key = tuple[float, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,41 @@ class Assignment:
     missing: Mapping[int, int]
 
 
+class Board:
+    """One resource's ranking, kept in order while its providers get less; a copy costs no look at all of them."""
+
+    def __init__(self, resource: Resource, candidates: Sequence[Candidate], policy: Policy) -> None:
+        self.resource = resource
+        self._policy = policy
+        self._filters = enabled_filters(policy)
+        self._places: dict[UUID, tuple[Key, Ranked]] = {}
+        self._order: list[tuple[Key, UUID]] = []
+        for ranked in rank(candidates, resource, policy):
+            key = _key(ranked)
+            self._places[ranked.candidate.provider_id] = (key, ranked)
+            self._order.append((key, ranked.candidate.provider_id))
+
+    def choose(self, rng: random.Random) -> list[Ranked]:
+        """The pick and its alternates; empty when nothing fits any more."""
+        needed = max(1, self._policy.subset) + self._policy.alternates + 1
+        best = [self._places[provider_id][1] for _, provider_id in self._order[:needed]]
+        return pick(best, self._policy, rng)
+
+    def take(self, provider_id: UUID, amounts: Mapping[str, int]) -> None:
+        """Takes amounts off one provider: it is ranked anew, or leaves the board when it does not fit any more."""
+        place = self._places.pop(provider_id, None)
+        if place is None:
+            return
+        key, ranked = place
+        del self._order[bisect.bisect_left(self._order, (key, provider_id))]
+        left = {n: v - amounts.get(n, 0) for n, v in ranked.candidate.available.items()}
+        candidate = replace(ranked.candidate, available=left)
+        if fits(candidate, self.resource, self._filters) is None:
+            (again,) = rank([candidate], self.resource, self._policy)
+            self._places[provider_id] = (_key(again), again)
+            bisect.insort(self._order, (_key(again), provider_id))
+
+
 def assign(
     resources: Sequence[Resource],
     fitting: Sequence[Sequence[Candidate]],
@@ -39,31 +77,22 @@ def assign(
     `fitting[i]` are the candidates that fit `resources[i]`. Copies that land on one provider are taken off what it has
     before the next copy chooses, so that a request does not compete with itself.
     """
-    taken: dict[UUID, dict[str, int]] = {}
+    boards = [Board(resource, fitting[index], policy) for index, resource in enumerate(resources)]
     units: list[Unit] = []
     missing: dict[int, int] = {}
-    filters = enabled_filters(policy)
     for copy in range(count):
-        for index, resource in enumerate(resources):
-            room = [_less(c, taken.get(c.provider_id)) for c in fitting[index]] if taken else list(fitting[index])
-            left = [c for c in room if fits(c, resource, filters) is None] if taken else room
-            chosen = pick(rank(left, resource, policy), policy, rng)
+        for index, board in enumerate(boards):
+            chosen = board.choose(rng)
             if not chosen:
                 missing[index] = missing.get(index, 0) + 1
                 continue
-            tries = tuple(r.candidate for r in chosen)
-            units.append(Unit(copy * len(resources) + index, resource, tries))
-            _take(taken, tries[0].provider_id, resource)
+            tries = tuple(ranked.candidate for ranked in chosen)
+            units.append(Unit(copy * len(resources) + index, board.resource, tries))
+            if count > 1 or len(boards) > 1:
+                for other in boards:
+                    other.take(tries[0].provider_id, board.resource.amounts)
     return Assignment(tuple(units), missing)
 
 
-def _less(candidate: Candidate, taken: Mapping[str, int] | None) -> Candidate:
-    if not taken:
-        return candidate
-    return replace(candidate, available={n: v - taken.get(n, 0) for n, v in candidate.available.items()})
-
-
-def _take(taken: dict[UUID, dict[str, int]], provider_id: UUID, resource: Resource) -> None:
-    sums = taken.setdefault(provider_id, {})
-    for name, amount in resource.amounts.items():
-        sums[name] = sums.get(name, 0) + amount
+def _key(ranked: Ranked) -> Key:
+    return -ranked.weight, ranked.candidate.provider_id.bytes

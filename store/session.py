@@ -10,19 +10,21 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from cassandra import ConsistencyLevel, InvalidRequest, OperationTimedOut, ReadTimeout, Unavailable, WriteTimeout
+from cassandra import ConsistencyLevel, InvalidRequest, OperationTimedOut, RequestExecutionException
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.connection import ConnectionException
 from cassandra.policies import (
     ConstantReconnectionPolicy,
     DCAwareRoundRobinPolicy,
     FallthroughRetryPolicy,
     TokenAwarePolicy,
 )
-from cassandra.query import PreparedStatement, dict_factory
+from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage, ServerError
+from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement, dict_factory
 from django.conf import settings
 
 from store.failures import SchemaMissing, StoreUnavailable
@@ -33,6 +35,18 @@ T = TypeVar("T")
 READ = "read"  # LOCAL_ONE: candidates and pages; may lag, the transaction decides
 QUORUM = "quorum"  # LOCAL_QUORUM: what must see the last committed transaction
 PROTOCOL_VERSION = 4
+BATCH_WRITES, BATCH_BYTES = 8, 4096  # plain writes that share a message
+
+# What a query fails with when a node died, is starting or has too much to do (no retry policy: FallthroughRetryPolicy).
+AWAY = (
+    NoHostAvailable,
+    OperationTimedOut,
+    RequestExecutionException,
+    ConnectionException,
+    OverloadedErrorMessage,
+    IsBootstrappingErrorMessage,
+    ServerError,
+)
 
 _lock = threading.RLock()
 _sessions: dict[int, Session] = {}
@@ -46,8 +60,11 @@ def lwt_profile(datacenter: str) -> str:
 def keyspace(datacenter: str | None = None) -> str:
     """The data centre's keyspace, or without one the small global keyspace (cells, classes, lookups)."""
     name: str = settings.CASSANDRA["keyspace"]
-    if datacenter is None:
-        return name
+    return name if datacenter is None else _keyspace(name, datacenter)
+
+
+@functools.cache
+def _keyspace(name: str, datacenter: str) -> str:
     return f"{name}_" + "".join(c if c.isalnum() else "_" for c in datacenter.lower())
 
 
@@ -176,7 +193,7 @@ def guarded(call: Callable[[], T]) -> T:
     """Runs a read or a plain write; what means "Cassandra is not there" becomes StoreUnavailable."""
     try:
         return call()
-    except (NoHostAvailable, OperationTimedOut, Unavailable, ReadTimeout, WriteTimeout) as error:
+    except AWAY as error:
         raise StoreUnavailable(_where(error)) from error
     except InvalidRequest as error:
         if "unconfigured table" in str(error) or "does not exist" in str(error):
@@ -203,7 +220,34 @@ def write(cql: str, values: Sequence[Any], profile: str = QUORUM) -> None:
 
 
 def write_many(writes: Iterable[tuple[str, Sequence[Any]]], profile: str = QUORUM) -> None:
-    """Several plain writes side by side; returns when all are acknowledged."""
-    futures = [session().execute_async(prepare(cql).bind(values), execution_profile=profile) for cql, values in writes]
+    """Several plain writes, no two of one row, in as few messages as they fit into; returns when all are acknowledged.
+
+    Together they are no more than apart: each repeatable, some done when it fails. What they share is the message,
+    which costs more than the write.
+    """
+    bound = [prepare(cql).bind(values) for cql, values in writes]
+    futures = [session().execute_async(query, execution_profile=profile) for query in _packed(bound)]
     for future in futures:
         guarded(future.result)
+
+
+def _packed(bound: Sequence[BoundStatement]) -> Iterator[BoundStatement | BatchStatement]:
+    """Unlogged batches below the sizes that Cassandra warns of (10 partitions, 5 KiB); a large write goes alone."""
+    begin, size = 0, 0
+    for index, statement in enumerate(bound):
+        own = sum(len(value) for value in statement.values if isinstance(value, bytes))
+        if index > begin and (index - begin == BATCH_WRITES or size + own > BATCH_BYTES):
+            yield _together(bound[begin:index])
+            begin, size = index, 0
+        size += own
+    if begin < len(bound):
+        yield _together(bound[begin:])
+
+
+def _together(bound: Sequence[BoundStatement]) -> BoundStatement | BatchStatement:
+    if len(bound) == 1:
+        return bound[0]
+    batch = BatchStatement(BatchType.UNLOGGED)
+    for statement in bound:
+        batch.add(statement)
+    return batch

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -53,13 +54,23 @@ class ResourceClass:
     custom: bool = False
     indivisible: bool = False  # one claim takes the whole provider (bare metal)
 
-    @property
+    # Computed once per class: every row of every sample asks for them.
+    @cached_property
     def amounts(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.columns if c.kind == AMOUNT)
 
-    @property
+    @cached_property
     def properties(self) -> dict[str, Column]:
         return {c.name: c for c in self.columns if c.kind == PROPERTY}
+
+    @cached_property
+    def _amount_columns(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        prefixes = ("", "available_", "total_", "reserved_")
+        return {prefix: tuple((name, f"{prefix}{name}") for name in self.amounts) for prefix in prefixes}
+
+    @cached_property
+    def _property_columns(self) -> tuple[tuple[str, str], ...]:
+        return tuple((name, f"prop_{name}") for name in self.properties)
 
     def select(self) -> list[str]:
         """The columns of the capacity table that a decision about this class reads."""
@@ -90,7 +101,7 @@ class ResourceClass:
         """The row's amounts: "" its own record, "available_" the sum, "total_" and "reserved_" as they say."""
         if self.custom:
             return dict(row.get(f"own_{prefix.rstrip('_') or 'amounts'}") or {})
-        return {name: row[f"{prefix}{name}"] or 0 for name in self.amounts if f"{prefix}{name}" in row}
+        return {name: row[column] or 0 for name, column in self._amount_columns[prefix] if column in row}
 
     def ratios_of(self, row: Row) -> dict[str, float]:
         if self.custom:
@@ -101,4 +112,4 @@ class ResourceClass:
         if self.custom:
             stored = row.get("own_properties") or {}
             return {n: int(v) if self.properties[n].type == INTEGER else v for n, v in stored.items()}
-        return {n: row[f"prop_{n}"] for n in self.properties if row.get(f"prop_{n}") is not None}
+        return {name: row[column] for name, column in self._property_columns if row.get(column) is not None}

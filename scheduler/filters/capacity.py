@@ -7,8 +7,12 @@ from scheduler.types import Candidate, Refusal, Resource
 
 def short_by(candidate: Candidate, resource: Resource) -> dict[str, int]:
     """Per column how much is missing; empty when it fits. A column that the provider does not have counts as 0."""
-    missing = {name: wanted - candidate.available.get(name, 0) for name, wanted in resource.amounts.items() if wanted}
-    return {name: amount for name, amount in missing.items() if amount > 0}
+    has = candidate.available
+    missing = {}
+    for name, wanted in resource.amounts.items():
+        if wanted and wanted > has.get(name, 0):
+            missing[name] = wanted - has.get(name, 0)
+    return missing
 
 
 def check(candidate: Candidate, resource: Resource) -> Refusal | None:

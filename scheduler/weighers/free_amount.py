@@ -8,13 +8,14 @@ from scheduler.weighers.kind import Weigher
 
 
 def weigh(candidate: Candidate, resource: Resource) -> float:
-    shares = []
+    summed, count = 0.0, 0
     for name, wanted in resource.amounts.items():
         total = candidate.totals.get(name, 0)
         if wanted and total > 0:
             left = candidate.available.get(name, 0) - wanted
-            shares.append(min(1.0, max(0.0, left / total)))
-    return sum(shares) / len(shares) if shares else 0.0
+            summed += 0.0 if left <= 0 else 1.0 if left >= total else left / total
+            count += 1
+    return summed / count if count else 0.0
 
 
 WEIGHER = Weigher("free_amount", weigh)

@@ -1,6 +1,7 @@
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +10,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from conductor.recover import recover_cell, shards_in_turn, sweep_shard
 from conductor.retire import retire_ended
 from providers import cells
+from providers.unprojected import finish
 from store.failures import SchemaMissing, StoreUnavailable
+
+RETIRE_EVERY = 60.0  # seconds
 
 log = logging.getLogger("sched_portal.conductor")
 
@@ -26,25 +30,55 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         self.stdout.write("conductor: looking after open requests")
         self.stdout.flush()
-        shards = shards_in_turn()
-        while not stop.is_set():
-            try:
-                for cell in cells.all_cells():
-                    moved = recover_cell(cell.home)
-                    if moved:
-                        log.info("cell %s: %d requests moved on", cell.name, moved)
-                    retire_ended(cell.home)
-                shard = next(shards, None)
-                if shard is None:
-                    shards = shards_in_turn()
-                elif (repaired := sweep_shard(*shard)) > 0:
-                    log.info(
-                        "cell %s, %s shard %d: %d projections repaired", shard[0].cell, shard[1], shard[2], repaired
-                    )
-            except (StoreUnavailable, SchemaMissing) as error:
-                log.warning("%s; trying again", error)
-                shards = shards_in_turn()
-            if options["once"]:
-                break
-            stop.wait(settings.CONDUCTOR_INTERVAL)
+        if options["once"]:
+            finish_work()
+            retire_work()
+            return
+        # Beside the rest: moving many old requests away takes its time, and nothing waits for it.
+        retiring = threading.Thread(target=repeat, args=(retire_work, RETIRE_EVERY, stop), daemon=True)
+        retiring.start()
+        sweeping = threading.Thread(target=repeat, args=(Sweep(), settings.CONDUCTOR_INTERVAL, stop), daemon=True)
+        sweeping.start()
+        repeat(finish_work, settings.CONDUCTOR_INTERVAL, stop)
         self.stdout.write("conductor: stopped")
+
+
+def repeat(work: Callable[[], None], every: float, stop: threading.Event) -> None:
+    """Does the work every so many seconds until told to stop, whatever becomes of it: Cassandra may be away."""
+    while not stop.is_set():
+        try:
+            work()
+        except (StoreUnavailable, SchemaMissing) as error:
+            log.warning("%s; trying again", error)
+        except Exception:
+            log.exception("%s failed; trying again", work)
+        stop.wait(every)
+
+
+def finish_work() -> None:
+    """One look at the open work of every home; removed cells too, whose requests may still have an end to reach."""
+    for home in cells.all_homes():
+        moved = recover_cell(home) + finish(home)
+        if moved:
+            log.info("cell %s: %d requests and providers moved on", home.cell, moved)
+
+
+def retire_work() -> None:
+    for home in cells.all_homes():
+        retire_ended(home)
+
+
+class Sweep:
+    """One shard of the capacity table a call, in turn: compared with the records, and repaired."""
+
+    def __init__(self) -> None:
+        self._shards = shards_in_turn()
+
+    def __call__(self) -> None:
+        shard = next(self._shards, None)
+        if shard is None:
+            self._shards = shards_in_turn()
+            return
+        repaired = sweep_shard(*shard)
+        if repaired:
+            log.info("cell %s, %s shard %d: %d projections repaired", shard[0].cell, shard[1], shard[2], repaired)

@@ -14,15 +14,22 @@ from conductor.commit import commit
 from conductor.decide import decide
 from conductor.find import read_request
 from conductor.place import schedule
+from conductor.progress import ClaimGone, building, built, not_built
 from conductor.recover import recover, recover_cell, sweep_shard
+from conductor.release import delete_request, release_claim
 from conductor.rows import find, open_write
-from conductor.types import Placed, ScheduleRequest
+from conductor.types import Pending, Placed, ScheduleRequest
+from providers import cells, own_row
 from providers.find import ProviderFilter, list_providers
 from providers.inventory import Inventory
 from providers.records import read_provider
-from providers.refusals import Conflict
+from providers.refusals import Conflict, NotFound
 from providers.register import NewProvider, register
+from providers.remove import remove
+from providers.unprojected import finish
 from scheduler.types import Resource
+from store.failures import StoreUnavailable
+from store.lwt import Unknown
 from store.session import keyspace, read, write_many
 
 VCPUS = Resource("compute", {"vcpus": 2})
@@ -124,28 +131,147 @@ def test_a_projection_that_is_behind_is_repaired(cell, host, monkeypatch):
     own = host(heartbeat="none")
     monkeypatch.setattr("claims.take.project_soon", lambda *args: None)  # dies between transaction and projection
     assert isinstance(schedule(request(cell)), Placed)
-    shown = list_providers(ProviderFilter(cell=cell.name), 1).results[0]
-    assert (shown["available"]["vcpus"], available(own)["vcpus"]) == (8, 6)
+    before = list_providers(ProviderFilter(cell=cell.name), 1).results[0]
+    assert (before["available"]["vcpus"], available(own)["vcpus"]) == (8, 6)
     assert sweep_shard(cell.home, "compute", 0) == 1
-    shown = list_providers(ProviderFilter(cell=cell.name), 1).results[0]
-    assert shown["available"]["vcpus"] == 6
+    after = list_providers(ProviderFilter(cell=cell.name), 1).results[0]
+    assert after["available"]["vcpus"] == 6
     assert sweep_shard(cell.home, "compute", 0) == 0
+
+
+def died_before_projection(monkeypatch, new):
+    def die(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("providers.register.project_location", die)
+    with pytest.raises(KeyboardInterrupt):
+        register(new)
+    monkeypatch.undo()
+
+
+def shown(cell):
+    return [p["id"] for p in list_providers(ProviderFilter(cell=cell.name), 10).results]
 
 
 def test_a_registration_that_died_before_its_projection_is_finished_by_its_repetition(cell, monkeypatch):
     new = NewProvider("h", cell.name, "compute", {"vcpus": Inventory(4)}, id=uuid.uuid4(), heartbeat="none")
+    died_before_projection(monkeypatch, new)
+    assert shown(cell) == []
+    with pytest.raises(Conflict):
+        register(new)
+    assert shown(cell) == [str(new.id)]
+
+
+def test_a_registration_that_died_before_its_projection_is_finished_by_the_conductor(cell, monkeypatch):
+    new = NewProvider("h", cell.name, "compute", {"vcpus": Inventory(4)}, id=uuid.uuid4(), heartbeat="none")
+    died_before_projection(monkeypatch, new)
+    monkeypatch.setattr("providers.unprojected.GRACE", dt.timedelta(0))
+    assert finish(cell.home) == 1
+    assert shown(cell) == [str(new.id)]
+    assert finish(cell.home) == 0
+
+
+def test_a_removal_that_died_before_its_projection_leaves_no_phantom(cell, host, monkeypatch):
+    own = host(heartbeat="none")
 
     def die(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("providers.register.project_now", die)
+    monkeypatch.setattr("providers.remove._clear_up", die)
     with pytest.raises(KeyboardInterrupt):
-        register(new)
+        remove(own.id)
     monkeypatch.undo()
-    assert list_providers(ProviderFilter(cell=cell.name), 10).results == []
+    assert shown(cell) == [str(own.id)]
+    assert sweep_shard(cell.home, "compute", 0) == 1
+    assert shown(cell) == []
+    with pytest.raises(NotFound):
+        remove(own.id)
     with pytest.raises(Conflict):
-        register(new)
-    assert [p["id"] for p in list_providers(ProviderFilter(cell=cell.name), 10).results] == [str(new.id)]
+        register(NewProvider("again", cell.name, "compute", id=own.id))
+
+
+def test_a_removal_whose_answer_is_lost_succeeds(cell, host, monkeypatch):
+    own = host(heartbeat="none")
+    real = own_row.run
+    answers = iter([Unknown("lost")])
+
+    def lose_the_first(statements, datacenter):
+        outcome = real(statements, datacenter)
+        return next(answers, outcome)
+
+    monkeypatch.setattr(own_row, "run", lose_the_first)
+    remove(own.id)
+    assert shown(cell) == []
+
+
+def test_a_child_that_was_removed_is_never_registered_again(cell, host):
+    root = host(heartbeat="none")
+    child = NewProvider("numa0", cell.name, "compute", {"vcpus": Inventory(2)}, uuid.uuid4(), root.id, heartbeat="none")
+    register(child)
+    assert sweep_shard(cell.home, "compute", 0) == 0
+    remove(child.id)
+    with pytest.raises(Conflict, match="never reused"):
+        register(child)
+
+
+def test_deleting_a_request_that_holds_gives_its_holds_back(cell, host, at_once):
+    own = host(heartbeat="none")
+    pool = host(heartbeat="none", resource_class="block_storage", amounts={"capacity_gb": 100, "iops": 100})
+    _, row, plan = accepted(cell, VCPUS, DISK)
+    assert len(attempt_plan(row, plan, until=1e12).parts) == 2
+    assert delete_request(row.request_id, "me")
+    assert read_request(row.request_id).state == "released"
+    assert (available(own)["vcpus"], available(pool)["capacity_gb"]) == (8, 100)
+
+
+def two_hosts(cell, host, **changes):
+    """A request for two hosts, whole; and its two claims."""
+    host(amounts={"vcpus": 2, "memory_mb": 10, "disk_gb": 10}, **changes)
+    host(amounts={"vcpus": 2, "memory_mb": 10, "disk_gb": 10}, **changes)
+    placed = schedule(request(cell, count=2))
+    assert isinstance(placed, Placed)
+    return placed.request_id, [uuid.UUID(claim["id"]) for claim in placed.claims]
+
+
+def test_a_claim_that_is_asked_back_can_not_be_consumed(cell, host):
+    request_id, (one, other) = two_hosts(cell, host)
+    building(one, None)
+    assert not release_claim(one, "me")
+    with pytest.raises(ClaimGone) as gone:
+        built(one, None)
+    assert gone.value.claim_state == "released"
+    not_built(one, None, "released")
+    built(other, None)
+    assert read_request(request_id).state == "active"
+
+
+def test_a_request_is_active_when_its_last_unbuilt_part_is_released(cell, host):
+    request_id, (one, other) = two_hosts(cell, host)
+    built(one, None)
+    assert read_request(request_id).state == "building"
+    assert release_claim(other, "me")
+    assert read_request(request_id).state == "active"
+
+
+def test_when_cassandra_goes_away_after_the_claim_nobody_is_told_that_nothing_was_made(cell, host, monkeypatch):
+    own = host(heartbeat="none")
+
+    def away(*args):
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr("conductor.outcome.records_of", away)
+    answer = schedule(request(cell))
+    assert isinstance(answer, Pending)
+    monkeypatch.undo()
+    assert read_request(answer.request_id).state == "claimed"
+    assert available(own)["vcpus"] == 6
+
+
+def test_work_of_a_removed_cell_is_still_looked_for(cell, host):
+    own = host(heartbeat="none")
+    remove(own.id)
+    cells.delete(cell.name)
+    assert cell.home in cells.all_homes()
 
 
 def test_a_request_whose_row_never_came_is_forgotten(cell, cassandra):
