@@ -63,7 +63,7 @@ def read_after(homes: Sequence[Home], cursor: str | None, limit: int) -> tuple[l
     Walks the buckets that the directory names, so quiet time costs nothing. Raises BadCursor, StoreUnavailable.
     """
     after = decode_cursor(cursor) if cursor else None
-    # A cursor never goes back, so a page stops well before the head: an event is in it only once none can come before it.
+    # A cursor never goes back, so a page stops well before the head: where no earlier event can turn up any more.
     settled = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=settings.EVENTS_SETTLE)
     upto = max_uuid_from_time(settled.timestamp())
     found: list[Event] = []
