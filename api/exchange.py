@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
-from api import metrics
+from api import metrics, microversions
 from api.errors import tell
 from api.problems import INTERNAL, NOT_FOUND, Problem, respond
 
@@ -32,6 +32,7 @@ class ExchangeMiddleware:
         response = self._get_response(request)
         if request.path.startswith("/api/") and response.get("Content-Type", "").startswith("text/html"):
             response = _as_problem(request, response)
+            microversions.say(response)
         response[HEADER] = request.exchange_id  # type: ignore[attr-defined]
         metrics.observe(request, response.status_code, time.perf_counter() - began)
         return response

@@ -92,12 +92,13 @@ class MicroversionMiddleware:
         else:
             request.microversion = used  # type: ignore[attr-defined]
             response = self._get_response(request)
-        response[HEADER] = f"{SERVICE} {used}"
-        _vary(response)
+        say(response, used)
         return response
 
 
-def _vary(response: HttpResponse) -> None:
+def say(response: HttpResponse, used: Version = OLDEST) -> None:
+    """Says on an answer which version it is in, and that another one might differ."""
+    response[HEADER] = f"{SERVICE} {used}"
     known = [name.strip() for name in response.get("Vary", "").split(",") if name.strip()]
     if HEADER.lower() not in (name.lower() for name in known):
         response["Vary"] = ", ".join([HEADER, *known])

@@ -19,6 +19,12 @@ def document() -> dict[str, Any]:
     return SchemaGenerator().get_schema(request=None, public=True)
 
 
+@lru_cache(maxsize=1)
+def client() -> Client:
+    """One for all: each loads the middleware anew. It keeps no session, because nobody logs in with it."""
+    return Client(raise_request_exception=False)
+
+
 def template_of(path: str) -> str | None:
     """`/api/cells/x` -> `/api/cells/{name}`; None for what is no route of the document."""
     try:
@@ -121,8 +127,13 @@ def check(method: str, path: str, answer: Answer) -> None:
 
 
 def _valid(instance: Any, schema: dict[str, Any]) -> None:
-    whole = {**schema, "components": document()["components"]}
-    jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker()).validate(instance)
+    _validator(json.dumps(schema)).validate(instance)
+
+
+@lru_cache(maxsize=200)
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    whole = {**json.loads(schema), "components": document()["components"]}
+    return jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker())
 
 
 def _json(response: Any) -> Any:

@@ -78,16 +78,8 @@ def test_an_operators_own_class_lives_and_goes(admin, viewer, cell_of_api):
     assert made.status == 201
     assert made.body["columns"][1] == {"name": "model", "unit": "", "kind": "property", "type": "string"}
     assert admin.post("/api/resource-classes", {"name": name, "columns": columns}).code == "conflict"
-    provider = admin.post(
-        "/api/providers",
-        {
-            "name": "g1",
-            "cell": cell_of_api,
-            "resource_class": name,
-            "amounts": {"gpus": 4},
-            "properties": {"model": "h1"},
-        },
-    )
+    body = {"name": "g1", "cell": cell_of_api, "resource_class": name, "amounts": {"gpus": 4}}
+    provider = admin.post("/api/providers", {**body, "properties": {"model": "h1"}})
     assert provider.body["available"] == {"gpus": 4}
     assert admin.delete(f"/api/resource-classes/{name}").code == "conflict"
     assert admin.delete(f"/api/providers/{provider.body['id']}").status == 204

@@ -190,9 +190,19 @@ def test_garbled_cursors(viewer, garbled):
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("limit=1&limit=2", "limit"), ("colour=blue", "colour"),
-     ("state=off", "state"), ("cell=", "cell"), ("name=%00", "name"), ("limit=-1", "limit"), ("limit=%C2%B2", "limit")],
-)  # fmt: skip
+    [
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("limit=x", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=%C2%B2", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("colour=blue", "colour"),
+        ("state=off", "state"),
+        ("cell=", "cell"),
+        ("name=%00", "name"),
+    ],
+)
 def test_bad_queries(viewer, query, field):
     answer = viewer.get(f"/api/providers?{query}")
     assert (answer.status, answer.code) == (400, "invalid")
