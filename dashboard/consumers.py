@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -18,6 +19,7 @@ from store.failures import SchemaMissing, StoreUnavailable
 from store.home import Home
 
 SILENCE = 0.25  # seconds that the first message may take; who says nothing gets a snapshot
+LOOK_AGAIN = 30.0  # seconds between two looks at whether the viewer still may
 LONGEST = 4096  # characters of a client's message
 
 
@@ -38,6 +40,7 @@ class CellConsumer(AsyncWebsocketConsumer):
             return
         self.viewer = Viewer(asyncio.get_running_loop())
         self.seq = 0
+        self.looked = time.monotonic()
         self.acknowledged: int | None = None
         self.wanted: str | None = None  # the cursor to resume after; "" asks for a snapshot
         self.asked = asyncio.Event()
@@ -73,7 +76,7 @@ class CellConsumer(AsyncWebsocketConsumer):
                 await asyncio.wait_for(self.asked.wait(), SILENCE)
             followed = await asyncio.to_thread(watch, home)
             await self._begin(followed)
-            while True:
+            while not await self._is_unwelcome():
                 await self.viewer.woken.wait()
                 self.viewer.woken.clear()
                 await self._send_what_waits(followed)
@@ -84,6 +87,17 @@ class CellConsumer(AsyncWebsocketConsumer):
         finally:
             if followed is not None:
                 followed.leave(self.viewer)
+
+    async def _is_unwelcome(self) -> bool:
+        """Whether the user was logged out, or the token revoked, since; closes the connection then."""
+        role_now = self.scope.get("role_now")
+        if role_now is None or time.monotonic() - self.looked < LOOK_AGAIN:
+            return False
+        self.looked = time.monotonic()
+        code = refusal(await role_now())
+        if code is not None:
+            await self.close(code)
+        return code is not None
 
     async def _begin(self, followed: Watch) -> None:
         """What was missed since the cursor that the client named, or a snapshot."""

@@ -88,6 +88,7 @@ class Watch(threading.Thread):
         follower: Follower | None = None
         away = False
         while not self._is_over():
+            began = time.monotonic()
             try:
                 follower = follower or self._begin()
                 self._tell(self._look(follower))
@@ -102,12 +103,13 @@ class Watch(threading.Thread):
                 log.exception("following cell %s failed; beginning anew", self.home.cell)
                 follower = None
                 time.sleep(1.0)
-            time.sleep(interval)
+            time.sleep(max(0.05, interval - (time.monotonic() - began)))
 
     def _begin(self) -> Follower:
         # Follows from a little before the reading: what is told twice changes nothing.
-        start = horizon() - dt.timedelta(seconds=OVERLAP)
-        follower = Follower(self.home, encode_cursor(max_uuid_from_time(start.timestamp())))
+        start = horizon()
+        early = start - dt.timedelta(seconds=OVERLAP)
+        follower = Follower(self.home, encode_cursor(max_uuid_from_time(early.timestamp())))
         state = load(self.home)
         with self._lock:
             self.state, self._snapshot = state, None
@@ -138,7 +140,7 @@ class Watch(threading.Thread):
 
     def _is_due(self, last: str, every: float) -> bool:
         now = time.monotonic()
-        due = now - getattr(self, last) >= every
+        due = bool(now - getattr(self, last) >= every)
         if due:
             setattr(self, last, now)
         return due

@@ -1,10 +1,11 @@
 """Who opens a WebSocket: a program by its token, or a browser by its session.
 
 A browser sends its cookies along with a WebSocket that any page opens, so a session counts only when the page is ours:
-its Origin is the host it connects to, or one of CSRF_TRUSTED_ORIGINS. A token is no cookie: it needs no Origin.
+its Origin is the host it connects to, or one of CSRF_TRUSTED_ORIGINS. A token is no cookie: its page does not matter.
 """
 
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,11 +18,13 @@ from django.http.request import split_domain_port, validate_host
 from store.record_roles import role_of
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
+RoleNow = Callable[[], Awaitable[str | None]]
 TokenRole = Callable[[str], str | None]  # an Authorization header -> the role it has; None: it is not valid
 
 
 class Identify:
-    """Puts `role` (None: not known who it is; empty: no role) into the scope, or refuses a page that is not ours."""
+    """Puts `role` into the scope (None: not known who it is; empty: no role), and `role_now`, which looks again, for
+    connections that live longer than a role. Refuses pages that are not ours."""
 
     def __init__(self, inner: Application, token_role: TokenRole) -> None:
         self._inner = inner
@@ -30,21 +33,28 @@ class Identify:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {name: value.decode("latin1") for name, value in scope["headers"]}
-        authorization = headers.get(b"authorization")
+        authorization, origin = headers.get(b"authorization"), headers.get(b"origin")
         if authorization is not None:
-            await self._inner({**scope, "role": await self._token_role(authorization)}, receive, send)
-        elif is_ours(headers.get(b"origin"), headers.get(b"host", "")):
+            await self._welcome(scope, receive, send, lambda: self._token_role(authorization))
+        elif origin is None:  # no browser, so no session
+            await self._inner({**scope, "role": None}, receive, send)
+        elif is_ours(origin, headers.get(b"host", "")):
             await self._with_session(scope, receive, send)
         else:
             await refuse(scope, receive, send)
 
     async def _by_session(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._inner({**scope, "role": await _session_role(scope["session"])}, receive, send)
+        key = scope["session"].session_key
+        await self._welcome(scope, receive, send, lambda: _session_role(key))
+
+    async def _welcome(self, scope: Any, receive: Any, send: Any, role_now: RoleNow) -> None:
+        await self._inner({**scope, "role": await role_now(), "role_now": role_now}, receive, send)
 
 
 @database_sync_to_async
-def _session_role(session: Any) -> str | None:
-    user = get_user(_Request(session))  # type: ignore[arg-type]
+def _session_role(key: str | None) -> str | None:
+    store = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    user = get_user(_Request(store))  # type: ignore[arg-type]
     return (role_of(user) or "") if user.is_authenticated else None
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.decorators import method_decorator
@@ -21,7 +22,7 @@ from providers.refusals import NotFound
 from store.failures import SchemaMissing, StoreUnavailable
 from store.record_roles import role_of
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 NO_ROLE = "Your user has no role yet: an admin gives it viewer, operator or admin."
 ANY_ID = "00000000-0000-0000-0000-000000000000"  # the scripts put an id in its place
 POLICY = (
@@ -44,7 +45,7 @@ def guarded(view: View) -> View:
     """Nothing but our own files runs on these pages, and no cache keeps them."""
 
     @functools.wraps(view)
-    def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = view(request, *args, **kwargs)
         response["Content-Security-Policy"] = POLICY
         response["Cache-Control"] = "no-store"
@@ -59,7 +60,7 @@ def for_viewers(view: View) -> View:
     @guarded
     @login_required(login_url="dashboard:login")
     @functools.wraps(view)
-    def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if refusal(role_of(request.user) or "") is not None:
             return _say(request, 403, "No role", NO_ROLE)
         try:

@@ -2,7 +2,7 @@
 
 const version = new URL(import.meta.url).search;
 const { age, amounts, count, shortId } = await import(`./format.js${version}`);
-const { arrange, make, setText } = await import(`./hosts.js${version}`);
+const { arrange, flash, make, setText } = await import(`./hosts.js${version}`);
 
 const SHOWN = 100;
 
@@ -18,7 +18,9 @@ export class ClaimsPanel {
     if (!changed.all && changed.claims.size === 0) return;
     const newest = [...this.state.claims.values()].sort((a, b) => (a.since < b.since ? 1 : a.since > b.since ? -1 : 0));
     const shown = newest.slice(0, SHOWN);
-    arrange(this.place, shown.map((claim) => this.#row(claim, !changed.all)));
+    const known = new Set(this.#rows.keys());
+    arrange(this.place, shown.map((claim) => this.#row(claim)));
+    if (!changed.all) for (const [id, row] of this.#rows) if (!known.has(id)) flash(row.element);
     const ids = new Set(shown.map((claim) => claim.id));
     for (const id of this.#rows.keys()) if (!ids.has(id)) this.#rows.delete(id);
     this.none.hidden = newest.length > 0;
@@ -33,12 +35,11 @@ export class ClaimsPanel {
     }
   }
 
-  #row(claim, flash) {
+  #row(claim) {
     let row = this.#rows.get(claim.id);
     if (!row) {
       row = this.#make(claim);
       this.#rows.set(claim.id, row);
-      if (flash) row.element.animate([{ backgroundColor: "var(--flash)" }, { backgroundColor: "transparent" }], 1400);
     }
     setText(row.state, claim.state);
     row.state.className = `pill ${claim.state}`;
@@ -51,11 +52,11 @@ export class ClaimsPanel {
     const id = make(link ? "a" : "span", link ? { href: link } : {}, shortId(claim.id));
     id.title = claim.id;
     const state = make("span");
-    const old = make("td", { class: "number" });
+    const old = make("td", { class: "number", role: "cell" });
     const wanted = amounts(claim.amounts, this.state.units[host?.resource_class]);
-    const cell = (label, ...content) => make("td", { "data-label": label }, ...content);
-    const element = make("tr", { "data-claim": claim.id },
-      make("th", { scope: "row" }, id), cell("consumer", claim.consumer), cell("host", host?.name ?? shortId(claim.provider)),
+    const cell = (label, ...content) => make("td", { "data-label": label, role: "cell" }, ...content);
+    const element = make("tr", { "data-claim": claim.id, role: "row" },
+      make("th", { scope: "row", role: "rowheader" }, id), cell("consumer", claim.consumer), cell("host", host?.name ?? shortId(claim.provider)),
       cell("amounts", wanted), cell("state", state), old);
     return { element, state, age: old };
   }

@@ -4,7 +4,7 @@ const version = new URL(import.meta.url).search;
 const { byName, className, count, exact, number, title } = await import(`./format.js${version}`);
 
 const PARTS = ["available", "claimed", "used", "total"];
-const A_PAGE = 200;
+const A_PAGE = 300;
 const FLASHES = 60; // rows that may flash in one frame; a storm is not made better by fireworks
 
 export function make(tag, attributes = {}, ...children) {
@@ -28,17 +28,22 @@ export function arrange(parent, elements) {
   while (at) { const next = at.nextSibling; at.remove(); at = next; }
 }
 
+// A light behind the row that fades: its opacity is the compositor's work, so a busy page is not painted for it.
+export function flash(row) {
+  if (row.isConnected) row.animate([{ opacity: 1 }, { opacity: 0 }], { duration: 1400, easing: "ease-out", pseudoElement: "::before" });
+}
+
+// One element whose parts are a gradient: a change of it is painted, nothing is laid out.
 export class Bar {
   constructor() {
-    this.used = make("i", { class: "used" });
-    this.claimed = make("i", { class: "claimed" });
-    this.element = make("span", { class: "bar", "aria-hidden": "true" }, this.used, this.claimed);
+    this.element = make("span", { class: "bar", "aria-hidden": "true" });
   }
 
   draw({ capacity, used, claimed }) {
     const whole = Math.max(capacity, used + claimed, 1);
-    this.used.style.width = `${(100 * Math.max(0, used)) / whole}%`;
-    this.claimed.style.width = `${(100 * Math.max(0, claimed)) / whole}%`;
+    const until = (value) => `${((100 * Math.max(0, value)) / whole).toFixed(1)}%`;
+    this.element.style.setProperty("--used-to", until(used));
+    this.element.style.setProperty("--claimed-to", until(used + claimed));
     this.element.classList.toggle("over", used + claimed > capacity);
   }
 }
@@ -98,12 +103,6 @@ class Row {
       cell.classList.toggle("negative", value < 0);
     }
   }
-
-  flash() {
-    this.element.animate(
-      [{ backgroundColor: "var(--flash)" }, { backgroundColor: "transparent" }],
-      { duration: 1400, easing: "ease-out" });
-  }
 }
 
 class Group {
@@ -123,6 +122,8 @@ class Group {
       make("header", {}, make("h2", { id }, className(name)), this.total,
         make("div", { class: "summaries" }, ...this.bars.map((bar) => bar.element))),
       make("table", { role: "table", "aria-labelledby": id }, this.#head(sample), this.body), this.more);
+    this.element.style.setProperty("--amounts", this.bars.length);
+    this.element.dataset.amounts = this.bars.length;
   }
 
   #summary(name) {
@@ -133,15 +134,13 @@ class Group {
   }
 
   #head(sample) {
-    const upper = make("tr", { role: "row" });
-    const lower = make("tr", { role: "row" });
-    for (const [text, kind] of [["Host", ""], ["State", ""], ["Claims", "number"]]) {
-      upper.append(make("th", { scope: "col", rowspan: "2", role: "columnheader", class: kind }, text));
-    }
+    const head = (text, of = {}) => make("th", { scope: "col", role: "columnheader", ...of }, text);
+    const upper = make("tr", { role: "row" }, make("td", { colspan: "3", role: "cell", class: "corner" }));
+    const lower = make("tr", { role: "row" }, head("Host"), head("State"), head("Claims", { class: "number" }));
     for (const name of Object.keys(sample.amounts)) {
-      upper.append(make("th", { scope: "colgroup", colspan: "5", role: "columnheader", class: "amount" }, title(name, this.units[name] ?? "")));
-      lower.append(make("th", { scope: "col", role: "columnheader", class: "bar" }, make("span", { class: "unseen" }, "share")));
-      for (const part of PARTS) lower.append(make("th", { scope: "col", role: "columnheader", class: "number" }, part === "available" ? "avail." : part));
+      upper.append(head(title(name, this.units[name] ?? ""), { scope: "colgroup", colspan: "5", class: "amount" }));
+      lower.append(head(make("span", { class: "unseen" }, "share"), { class: "bar" }));
+      for (const part of PARTS) lower.append(head(part === "available" ? "avail." : part, { class: "number" }));
     }
     return make("thead", { role: "rowgroup" }, upper, lower);
   }
@@ -176,10 +175,10 @@ export class HostTables {
   }
 
   // Draws what changed; returns how many hosts match the filter.
-  draw(changed, flash = true) {
+  draw(changed, flashes = true) {
     const byClass = grouped(this.state.hosts.values());
     const touched = [...(changed.all ? this.state.hosts.keys() : changed.hosts)];
-    const flashing = flash && !changed.all && touched.length <= FLASHES;
+    const flashing = flashes && !changed.all && touched.length <= FLASHES;
     let arranging = changed.all;
     for (const id of touched) arranging = this.#drawHost(id, flashing) || arranging;
     for (const name of this.#groups.keys()) if (!byClass.has(name)) this.#groups.delete(name);
@@ -207,7 +206,7 @@ export class HostTables {
     }
     const renamed = !isNew && row.name.textContent !== host.name;
     row.draw(host);
-    if (flashing && row.element.isConnected) row.flash();
+    if (flashing) flash(row.element);
     return isNew || renamed;
   }
 

@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from api.tokens import issue, issue_for_providers
+from api.tokens import issue, issue_for_providers, revoke
 from conductor.release import release_claim
 from dashboard import consumers, follow, kept
 from dashboard.follow import watch
@@ -24,6 +24,7 @@ from providers.cells import Cell
 from providers.heartbeat import silence
 from providers.records import OwnRow, locate
 from sched_portal.asgi import application
+from store.failures import StoreUnavailable
 from store.record_roles import VIEWER
 from tests.rooms.dashboard.cast import claim
 
@@ -146,6 +147,7 @@ async def test_resuming_tells_what_was_missed(
     cell: Cell, host: Host, connect: Connect, token: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept, "MARGIN", kept.MARGIN * 0)  # the cell has not been followed for longer than that here
+    monkeypatch.setattr(follow, "OVERLAP", 0.0)
     own, other = await asyncio.to_thread(lambda: (host(), host(amounts={"vcpus": 1, "memory_mb": 1, "disk_gb": 1})))
     socket = await connect(token)
     cursor = (await hear_until(socket, lambda said: said["type"] == "delta"))["cursor"]
@@ -262,10 +264,67 @@ async def test_a_session_counts_on_our_own_pages_only(connect: Connect, user: An
         "http://localhost:8000.evil.example",
     ):
         assert not (await connect(("origin", origin), SERVED_AS, cookie)).welcome, origin
-    assert not (await connect(SERVED_AS, cookie)).welcome
+    assert await closed(await connect(SERVED_AS, cookie)) == 4401  # no browser: its cookie says nothing
     assert not (await connect(("origin", "http://evil.example"), ("host", "evil.example"), cookie)).welcome
     settings.CSRF_TRUSTED_ORIGINS = ["https://portal.example"]
     assert (await connect(("origin", "https://portal.example"), SERVED_AS, cookie)).welcome
+
+
+async def test_who_is_logged_out_is_sent_away(
+    connect: Connect, user: Any, token: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LOOK_AGAIN", 0.1)
+    monkeypatch.setattr(follow, "PULSE", 0.2)
+    browser = Client()
+    await sync_to_async(browser.force_login)(user)
+    sockets = [
+        await connect(ORIGIN, SERVED_AS, ("cookie", f"sessionid={browser.cookies['sessionid'].value}")),
+        await connect(token),
+    ]
+    for socket in sockets:
+        await hear(socket)
+        await hear(socket)
+    await sync_to_async(browser.logout)()
+    await sync_to_async(revoke)(user=user)
+    for socket in sockets:
+        while (said := await socket.receive_output(timeout=10))["type"] != "websocket.close":
+            pass
+        assert said["code"] == 4401
+
+
+async def test_while_cassandra_is_away_it_says_how_old_this_is(
+    cell: Cell, host: Host, connect: Connect, token: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = await asyncio.to_thread(host)
+    monkeypatch.setattr(follow, "PULSE", 0.2)
+    socket = await connect(token)
+    assert (await hear(socket))["behind"] == 0
+
+    def away(follower: Any) -> Any:
+        raise StoreUnavailable("no node answers")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(follow.Follower, "poll", away)
+        await hear_until(socket, lambda said: said["behind"] > 1)
+        await asyncio.to_thread(claim, cell, 3)
+    said = await hear_until(socket, lambda said: bool(said["claims"]))
+    assert said["type"] == "delta"
+    assert available(said, own) == [5]
+    assert (await hear_until(socket, lambda said: True))["behind"] == 0
+
+
+async def test_a_follower_that_fails_begins_anew(
+    cell: Cell, host: Host, connect: Connect, token: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = await asyncio.to_thread(host)
+    socket = await connect(token)
+    assert (await hear(socket))["type"] == "snapshot"
+    with monkeypatch.context() as broken:
+        broken.setattr(follow, "apply", lambda state, event: 1 / 0)
+        await asyncio.to_thread(claim, cell, 3)
+        said = await hear_until(socket, lambda said: said["type"] == "snapshot")
+    assert said["seq"] == 0
+    assert available(said, own) == [5]
 
 
 async def test_a_cell_whose_name_needs_quoting(connect: Connect, token: Any) -> None:
