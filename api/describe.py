@@ -138,9 +138,9 @@ class RouteSchema(AutoSchema):
 class OpenApi(View):
     """`/api/schema/`: YAML, or JSON with `?format=json` or `Accept: application/json`."""
 
-    schema = None
     roles = {"GET": ANYONE}
 
+    @describes("This document", answers={200: "OpenApi"}, parameters={"format": ("json", "yaml")}, open_to_all=True)
     def get(self, request: Request) -> HttpResponse:
         query = self.query()
         wish = query.choice("format", ("json", "yaml"), "")

@@ -32,7 +32,7 @@ CLAIM: dict[str, Shape] = {
     "state": either("held", "claimed", "notified", "building", "active"),
     "created_at": maybe(TIME),
     "expires_at": maybe(TIME),
-    "generation": WHOLE,
+    "generation": {**maybe(WHOLE), "description": "null in a repeated answer, once it was consumed"},
 }
 
 SHAPES: dict[str, Shape] = {

@@ -28,6 +28,7 @@ SHAPES: dict[str, Shape] = {
     "Versions": thing(
         versions=some(thing(id=TEXT, min_version=TEXT, max_version=TEXT, status=TEXT)),
     ),
+    "OpenApi": {"type": "object", "description": "An OpenAPI 3.1 document; YAML unless JSON is asked for"},
     "Nothing": {"type": "object", "description": "`{}`, or no body at all", "additionalProperties": False},
     "Alive": thing("Seconds: how long this holds, and when to say it again.", alive=FLAG, ttl=WHOLE, interval=WHOLE),
     "Capacity": thing(

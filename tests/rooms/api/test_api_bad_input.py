@@ -123,6 +123,7 @@ def test_the_list_of_routes_is_the_contracts():
         "/api/claims/{claim_id}/failed",
         "/api/capacity",
         "/api/events",
+        "/api/schema/",
     } == paths
     assert len(ROUTES) > len(paths)
 
