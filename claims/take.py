@@ -5,9 +5,9 @@ same claim id twice is refused and shows the claim that is there, so a repeated 
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from claims.capacity import Shift, bump, needs_tree, negative, root_unchanged, summed, table, take_room
 from claims.lookups import write_before
@@ -21,24 +21,28 @@ from store.lwt import Applied, Refused, Statement, Unknown, run
 TRIES = 8  # of an operator's own class, whose claims are under `IF generation = ?` and lose to each other
 
 
-def take(order: Order) -> Taken | Lost | Closed | Unsettled:
-    """Claims all of the order's members, or none. Raises StoreUnavailable when it certainly was not run."""
+def take(order: Order, tell: bool = True) -> Taken | Lost | Closed | Unsettled:
+    """Claims all of the order's members, or none. Raises StoreUnavailable when it certainly was not run.
+
+    `tell` projects and tells it in the background; else the caller does, together with what it has to tell itself.
+    """
     write_before(order)
     result = _take_counted(order) if needs_tree([m.resource_class for m in order.members]) else _run(order, None)
-    if isinstance(result, Taken):
+    if isinstance(result, Taken) and tell:
         kind = CLAIM_HELD if order.state == HELD else CLAIM_TAKEN
-        news = [
-            News(
-                kind,
-                m.provider_id,
-                m.claim_id,
-                order.request_id,
-                {"consumer": order.consumer, "amounts": dict(m.amounts)},
-            )
-            for m in order.members
-        ]
-        project_soon(order.home, order.root_id, *news)
+        project_soon(order.home, order.root_id, *(_news(kind, order, m) for m in order.members))
     return result
+
+
+def news_of(
+    kind: str, provider_id: UUID, claim_id: UUID, request_id: UUID, consumer: str, amounts: Mapping[str, int]
+) -> News:
+    """What is told of one claim; amounts are positive."""
+    return News(kind, provider_id, claim_id, request_id, {"consumer": consumer, "amounts": dict(amounts)})
+
+
+def _news(kind: str, order: Order, m: Member) -> News:
+    return news_of(kind, m.provider_id, m.claim_id, order.request_id, order.consumer, m.amounts)
 
 
 def _take_counted(order: Order) -> Taken | Lost | Closed | Unsettled:

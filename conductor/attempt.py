@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -41,7 +41,6 @@ class _Tried:
     won: bool
     attempts: int
     taken_over: bool = False
-    expires_at: dt.datetime | None = None
 
 
 def attempt_plan(row: RequestRow, plan: Plan, until: float) -> Attempted:
@@ -55,7 +54,7 @@ def attempt_plan(row: RequestRow, plan: Plan, until: float) -> Attempted:
         if tried.taken_over:
             return Attempted(tuple(parts), tuple(without), attempts, taken_over=True)
         if tried.won:
-            parts += [_part(row, m, 0, tried) for m in group]
+            parts += [_part(row, m, 0) for m in group]
         elif len(plan.members) > 1 and not plan.holds:
             without += group  # one tree was to take all: only a new plan may spread them
         else:
@@ -83,7 +82,7 @@ def _down_the_alternates(
         if tried.taken_over:
             return None, attempts, True
         if tried.won:
-            return _part(row, member, number, tried), attempts, False
+            return _part(row, member, number), attempts, False
     return None, attempts, False
 
 
@@ -94,9 +93,9 @@ def _claim(row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, i
     while attempts < AGAIN:
         attempts += 1
         order = _order(row, plan, members, versions)
-        match take(order):
+        match take(order, tell=plan.holds):  # what is committed by this very transaction is told with the commit
             case Taken():
-                return _Tried(True, attempts, expires_at=order.expires_at)
+                return _Tried(True, attempts)
             case Closed():
                 return _closed(row, attempts)
             case Unsettled():
@@ -120,7 +119,7 @@ def _settled(row: RequestRow, order: Order, attempts: int, until: float) -> _Tri
     """No answer: close the first member's id. A batch is applied whole or not at all, so it speaks for all of them."""
     first = order.members[0]
     record = close(order.home, order.root_id, first.provider_id, first.claim_id, order.request_id, until)
-    return _Tried(record is not None, attempts, expires_at=order.expires_at)
+    return _Tried(record is not None, attempts)
 
 
 def _still_fitting(lost: Lost, members: Sequence[tuple[PlannedMember, int]]) -> dict[Any, tuple[int, int]]:
@@ -184,8 +183,8 @@ def _by_tree(plan: Plan) -> list[list[PlannedMember]]:
     return list(trees.values())
 
 
-def _part(row: RequestRow, member: PlannedMember, number: int, tried: _Tried) -> Part:
-    return replace(part_of(row, member, number, member.tries[number]), expires_at=tried.expires_at)
+def _part(row: RequestRow, member: PlannedMember, number: int) -> Part:
+    return part_of(row, member, number, member.tries[number])
 
 
 def part_of(row: RequestRow, member: PlannedMember, number: int, place: Try) -> Part:

@@ -7,43 +7,64 @@ that is the commit; confirming the holds comes after it and anyone may do it.
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from claims import mark
 from claims.find import find_any
 from claims.release import release
+from claims.take import news_of
 from claims.types import HELD
 from conductor.attempt import Attempted
 from conductor.rows import RequestRow, close_open, close_write, move, parts_json
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.types import Part, Plan
-from events.append import append
-from events.types import REQUEST_STATE, News
-from providers.records import Record
+from events.append import Write, append
+from events.types import CLAIM_TAKEN, REQUEST_STATE, News
+from providers.cells import home_of
+from providers.projection import project_now, project_soon
+from providers.records import Record, Tree
 from store.failures import StoreUnavailable
 from store.home import Home
 
 
-def commit(row: RequestRow, plan: Plan, tried: Attempted) -> RequestRow | None:
-    """The row after the commit; None when another owner moved the request meanwhile (then it is theirs to finish)."""
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The row after the commit and, when all claims are on one tree, the tree as it was read after them."""
+
+    row: RequestRow
+    tree: Tree | None = None
+
+
+def commit(row: RequestRow, plan: Plan, tried: Attempted) -> Committed | None:
+    """None when another owner moved the request meanwhile (then it is theirs to finish)."""
     if not plan.holds and not tried.without:
-        _tell_claimed(row, tried.parts)
-        return row
+        return Committed(row, _tell_tree(row, tried.parts))
     moved = move(row, CLAIMED, members=parts_json(tried.parts), committed=True, attempts=tried.attempts)
     if moved is None:
         abort(row, tried.parts)
         return None
     confirm(tried.parts)
-    _tell_claimed(moved, tried.parts)
-    return moved
-
-
-def _tell_claimed(row: RequestRow, parts: Sequence[Part]) -> None:
-    # What has no agent waits for nothing but people: off the list of open work. (A release puts it back.)
-    others = [close_write(row)] if all(part.agentless for part in parts) else []
     # The claims are made, whatever becomes of this: the conductor finds the request on the list and goes on.
     with contextlib.suppress(StoreUnavailable):
-        append(Home(row.cell, row.home.datacenter), [_news(row, CLAIMED)], others)
+        append(home_of(row.cell), [_news(moved, CLAIMED)], _no_more_work(moved, tried.parts))
+    return Committed(moved)
+
+
+def _tell_tree(row: RequestRow, parts: Sequence[Part]) -> Tree | None:
+    """Projects the tree that has all claims, tells of them and of the request: one read and, mostly, one message."""
+    home, root_id = Home(parts[0].cell, parts[0].datacenter), parts[0].root_id
+    claims = [news_of(CLAIM_TAKEN, p.provider_id, p.claim_id, row.request_id, row.consumer, p.amounts) for p in parts]
+    try:
+        return project_now(home, root_id, *claims, _news(row, CLAIMED), others=_no_more_work(row, parts))
+    except StoreUnavailable:
+        project_soon(home, root_id, *claims, _news(row, CLAIMED))
+        return None
+
+
+def _no_more_work(row: RequestRow, parts: Sequence[Part]) -> list[Write]:
+    # What has no agent waits for nothing but people: off the list of open work. (A release puts it back.)
+    return [close_write(row)] if all(part.agentless for part in parts) else []
 
 
 def confirm(parts: Sequence[Part]) -> None:
@@ -81,7 +102,7 @@ def record_of(part: Part) -> Record | None:
 
 def tell(row: RequestRow, state: str, reason: str = "") -> None:
     """Tells the request's cell that it is in this state now."""
-    append(Home(row.cell, row.home.datacenter), [_news(row, state, reason)])
+    append(home_of(row.cell), [_news(row, state, reason)])
 
 
 def _news(row: RequestRow, state: str, reason: str = "") -> News:

@@ -13,7 +13,7 @@ from conductor.rows import RequestRow
 from conductor.states import ACTIVE, BUILDING, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
 from conductor.types import Contended, NoValidHost, Outcome, Part, Pending, Placed
 from providers.image import Image
-from providers.records import CLAIM, CLOSED, INSTANCE, Record, record_of
+from providers.records import CLAIM, CLOSED, INSTANCE, Record, Tree, record_of
 from store.home import Home
 from store.session import keyspace, read_many
 
@@ -69,15 +69,18 @@ def state_of(row: RequestRow, parts: Sequence[Part], records: Sequence[Record | 
     return row.state
 
 
-def claim_images(row: RequestRow, parts: Sequence[Part]) -> list[Image]:
-    """The claims in the API's form: as they are while they are claims, else as they were made."""
+def claim_images(row: RequestRow, parts: Sequence[Part], tree: Tree | None = None) -> list[Image]:
+    """The claims in the API's form: as they are while they are claims, else as they were made. `tree` has them all,
+    when the caller has just read it."""
+    there = {r.id: r for r in tree.records} if tree else {}
+    records = [there.get(p.claim_id) for p in parts] if tree else records_of(parts)
     return [
-        image_of_claim(record) if record is not None and record.kind == CLAIM else as_made(row, part)
-        for part, record in zip(parts, records_of(parts), strict=True)
+        image_of_claim(record) if record is not None and record.kind == CLAIM else _as_made(row, part)
+        for part, record in zip(parts, records, strict=True)
     ]
 
 
-def as_made(row: RequestRow, part: Part) -> Image:
+def _as_made(row: RequestRow, part: Part) -> Image:
     return {
         "id": str(part.claim_id),
         "request_id": str(row.request_id),
@@ -90,8 +93,8 @@ def as_made(row: RequestRow, part: Part) -> Image:
         "amounts": {name: -amount for name, amount in part.amounts.items() if amount},
         "state": CLAIMED,
         "created_at": row.created_at,
-        "expires_at": part.expires_at,
-        "generation": None,  # that of a later read: nobody read it
+        "expires_at": None,
+        "generation": None,
     }
 
 

@@ -73,7 +73,8 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
             if placed is None:
                 return Pending(row.request_id)
             explanation = decision.explanation.as_json() if decision.explanation else None
-            return Placed(row.request_id, outcome.claim_images(placed, tried.parts), attempts, explanation)
+            claims = outcome.claim_images(placed.row, tried.parts, placed.tree)
+            return Placed(row.request_id, claims, attempts, explanation)
         abort(row, tried.parts)
         if time.monotonic() > until:
             break

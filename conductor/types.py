@@ -105,7 +105,6 @@ class Part:
     amounts: Mapping[str, int]
     agentless: bool
     state: str = "made"
-    expires_at: dt.datetime | None = None  # as the claim was made; not kept in the row
 
 
 MADE, BUILT, GONE = "made", "built", "gone"

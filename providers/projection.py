@@ -36,11 +36,16 @@ class Behind:
     home: Home
     root_id: UUID
     news: tuple[News, ...] = ()
+    others: tuple[Write, ...] = ()  # plain writes that go in the same message
 
 
-def project_now(home: Home, root_id: UUID, *news: News) -> Tree:
+def project_now(home: Home, root_id: UUID, *news: News, others: Sequence[Write] = ()) -> Tree:
     """Projects one tree and tells the news; answers with the tree as read. Raises StoreUnavailable."""
-    return _project([Behind(home, root_id, news)])[0]
+    try:
+        return _project([Behind(home, root_id, news, tuple(others))])[0]
+    except Exception:
+        forget_directory()
+        raise
 
 
 def _project(behind: Sequence[Behind]) -> list[Tree]:
@@ -56,8 +61,12 @@ def _writes(behind: Behind, tree: Tree) -> Iterable[Write]:
     # The whole tree, whoever was changed: so a row that shows an older generation is behind, and the sweep knows it.
     for own in tree.providers.values():
         yield _upsert(tree, own)
+    yield from behind.others
     for news in behind.news:
-        provider = tree.providers.get(news.provider_id) if news.provider_id else None
+        if news.provider_id is None:
+            yield from event_writes(behind.home, news)
+            continue
+        provider = tree.providers.get(news.provider_id)
         if news.type == PROVIDER_REMOVED and provider is None:
             yield _delete(tree, news)
         yield from event_writes(

@@ -127,9 +127,14 @@ def test_a_host_that_never_answers_is_given_up(cell, host, settings, at_once):
     assert recover_cell(cell.home) == 0
 
 
+def away(*args, **more):
+    raise StoreUnavailable("away")
+
+
 def test_a_projection_that_is_behind_is_repaired(cell, host, monkeypatch):
     own = host(heartbeat="none")
-    monkeypatch.setattr("claims.take.project_soon", lambda *args: None)  # dies between transaction and projection
+    monkeypatch.setattr("conductor.commit.project_now", away)  # dies between transaction and projection
+    monkeypatch.setattr("conductor.commit.project_soon", lambda *args: None)
     assert isinstance(schedule(request(cell)), Placed)
     before = list_providers(ProviderFilter(cell=cell.name), 1).results[0]
     assert (before["available"]["vcpus"], available(own)["vcpus"]) == (8, 6)
@@ -255,10 +260,7 @@ def test_a_request_is_active_when_its_last_unbuilt_part_is_released(cell, host):
 
 def test_when_cassandra_goes_away_after_the_claim_nobody_is_told_that_nothing_was_made(cell, host, monkeypatch):
     own = host(heartbeat="none")
-
-    def away(*args):
-        raise StoreUnavailable("away")
-
+    monkeypatch.setattr("conductor.commit.project_now", away)
     monkeypatch.setattr("conductor.outcome.records_of", away)
     answer = schedule(request(cell))
     assert isinstance(answer, Pending)
