@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from claims.capacity import bump, table
 from claims.repeat import as_it_is, repeat
 from claims.types import ACTIVE, BUILDING, CLAIMED, DESTROYING, HELD, NOTIFIED, Already, Done, Not
-from events.types import CLAIM_BUILDING, CLAIM_TAKEN, News
+from events.types import CLAIM_BUILDING, CLAIM_CHANGED, CLAIM_TAKEN, News
 from providers.projection import project_soon
 from providers.records import CLAIM, INSTANCE, Record
 from store.lwt import Applied, Statement
@@ -13,20 +13,12 @@ from store.lwt import Applied, Statement
 
 def building(record: Record) -> Done | Already | Not:
     """The host starts to build. From here on a release waits for the host's word."""
-    result = _move(record, CLAIM, (CLAIMED, NOTIFIED), BUILDING, only_if_wanted=True)
-    if isinstance(result, Done):
-        project_soon(
-            record.home, record.root_id, News(CLAIM_BUILDING, record.provider_id, record.id, record.request_id)
-        )
-    return result
+    return _move(record, CLAIM, (CLAIMED, NOTIFIED), BUILDING, CLAIM_BUILDING, only_if_wanted=True)
 
 
 def confirm(record: Record) -> Done | Already | Not:
     """A hold whose request row is committed becomes a claim."""
-    result = _move(record, CLAIM, (HELD,), CLAIMED)
-    if isinstance(result, Done):
-        project_soon(record.home, record.root_id, News(CLAIM_TAKEN, record.provider_id, record.id, record.request_id))
-    return result
+    return _move(record, CLAIM, (HELD,), CLAIMED, CLAIM_TAKEN)
 
 
 def active(record: Record) -> Done | Already | Not:
@@ -42,20 +34,25 @@ def to_be_destroyed(record: Record) -> Done | Already | Not:
 def to_be_released(record: Record) -> Done | Already | Not:
     """A claim that is being built is asked back: its agent is to stop and to say so."""
     condition = f"kind = '{CLAIM}' AND state = ? AND release_requested = false"
-    return _run(record, "release_requested = true", [], condition, [BUILDING], BUILDING)
+    return _run(record, "release_requested = true", [], condition, [BUILDING], BUILDING, CLAIM_CHANGED)
 
 
 def _move(
-    record: Record, kind: str, source: Sequence[str], target: str, only_if_wanted: bool = False
+    record: Record,
+    kind: str,
+    source: Sequence[str],
+    target: str,
+    told: str = CLAIM_CHANGED,
+    only_if_wanted: bool = False,
 ) -> Done | Already | Not:
     condition = f"kind = '{kind}' AND state IN ({', '.join('?' * len(source))})"
     if only_if_wanted:
         condition += " AND release_requested = false"
-    return _run(record, "state = ?", [target], condition, list(source), target)
+    return _run(record, "state = ?", [target], condition, list(source), target, told)
 
 
 def _run(
-    record: Record, assignment: str, values: list[str], condition: str, needed: list[str], target: str
+    record: Record, assignment: str, values: list[str], condition: str, needed: list[str], target: str, told: str
 ) -> Done | Already | Not:
     cql = (
         f"UPDATE {table(record.home)} SET {assignment} "
@@ -65,7 +62,8 @@ def _run(
     batch = [statement, bump(record.home, record.root_id)]
     outcome = repeat(record.home, record.root_id, lambda _: batch, read_first=False)
     if isinstance(outcome, Applied):
-        project_soon(record.home, record.root_id)
+        news = News(told, record.provider_id, record.id, record.request_id, {"state": target})
+        project_soon(record.home, record.root_id, news)
         return Done()
     now = as_it_is(record)
     return Already() if now is not None and now.state == target and not now.release_requested else Not(now)

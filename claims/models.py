@@ -1,4 +1,4 @@
-"""Claims as an entry of the admin: rows of the table that all records share, written by claims/take and its siblings."""
+"""Claims as an entry of the admin: rows of the table that all records share, written by claims/take and others."""
 
 from providers.models import ProviderRecord
 

@@ -15,6 +15,7 @@ from claims.take import take
 from claims.types import CLAIMED, HELD, Closed, Lost, Member, Order, Taken, Unsettled, claim_id
 from conductor.rows import RequestRow, find
 from conductor.types import Part, Plan, PlannedMember, Try
+from events.types import PROVIDER_REPAIRED, News
 from providers.projection import project_soon
 from providers.records import candidate_of
 from scheduler.filters import BY_NAME
@@ -104,7 +105,11 @@ def _claim(row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, i
                 versions = _still_fitting(lost, members)
                 if not versions:
                     forget(order.home, [m.claim_id for m in order.members])
-                    project_soon(order.home, order.root_id)  # the decision saw room that is not there: repair its view
+                    # The decision saw room that is not there: repair its view.
+                    repaired = [News(PROVIDER_REPAIRED, m.provider_id) for m in order.members]
+                    project_soon(
+                        order.home, order.root_id, *repaired
+                    )  # the decision saw room that is not there: repair its view
                     return _Tried(False, attempts)
     return _Tried(False, attempts)
 

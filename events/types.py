@@ -13,6 +13,7 @@ PROVIDER_REPAIRED = "provider.repaired"  # its projection was behind: the event 
 CLAIM_HELD = "claim.held"
 CLAIM_TAKEN = "claim.claimed"
 CLAIM_BUILDING = "claim.building"
+CLAIM_CHANGED = "claim.changed"  # to be released, to be destroyed, active without an agent: `data` says which
 CLAIM_CONSUMED = "claim.consumed"
 CLAIM_FAILED = "claim.failed"
 CLAIM_RELEASED = "claim.released"
@@ -28,6 +29,7 @@ TYPES = (
     CLAIM_HELD,
     CLAIM_TAKEN,
     CLAIM_BUILDING,
+    CLAIM_CHANGED,
     CLAIM_CONSUMED,
     CLAIM_FAILED,
     CLAIM_RELEASED,

@@ -59,4 +59,5 @@ def claim_image(record: Record) -> Image:
         "amounts": dict(record.amounts),
         "consumer": record.consumer,
         "request_id": str(record.request_id),
+        "created_at": record.created_at.isoformat() if record.created_at else None,
     }

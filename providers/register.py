@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from events.types import PROVIDER_CREATED, News
+from events.types import PROVIDER_CREATED, PROVIDER_REPAIRED, News
 from providers import cells
 from providers.inventory import Inventory, check_inventory, check_properties
 from providers.own_row import Key, insert
@@ -181,7 +181,9 @@ def _write_lookups(new: NewProvider, location: Location) -> None:
 
 
 def _refuse(new: NewProvider, location: Location) -> None:
-    tree = project_location(location)  # the registration that made it may have died before it did
+    tree = project_location(
+        location, News(PROVIDER_REPAIRED, location.provider_id)
+    )  # the registration that made it may have died before it did
     if location.provider_id in tree.providers:
         raise Conflict(f"provider {location.provider_id} exists")
     if new.parent is not None:
