@@ -1,0 +1,118 @@
+"""What a measurement needs around it: a Cassandra, a keyspace of its own, hosts, a portal process."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from bench.cpu import listener
+from cluster.launch import private_ring
+from providers import cells
+from providers.cells import Cell
+from providers.inventory import Inventory
+from providers.records import OwnRow
+from providers.register import NewProvider, register
+from store.apply_schema import apply_schema
+from store.session import disconnect, keyspace, session
+
+AMPLE = {"vcpus": 10**9, "memory_mb": 10**12, "disk_gb": 10**11}  # never full, however long it runs
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    var: Path
+    cassandra: int | None  # its pid, when it is on this machine
+
+
+@contextmanager
+def surroundings(var: Path) -> Iterator[Surroundings]:
+    """Cassandra (one node of this run's own unless CASSANDRA_HOSTS names one) with the schema in a fresh keyspace."""
+    os.environ["SCHED_VAR"] = str(var)
+    os.environ["CASSANDRA_KEYSPACE"] = f"bench_{uuid.uuid4().hex[:8]}"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sched_portal.settings")
+    if os.environ.get("CASSANDRA_HOSTS"):
+        address, port = os.environ["CASSANDRA_HOSTS"].split(",")[0], int(os.environ.get("CASSANDRA_PORT", "9042"))
+        with _schema():
+            yield Surroundings(var, listener(address, port))
+        return
+    with private_ring(var / "cassandra", heap="1G") as ring:
+        node = ring.nodes[0]
+        os.environ.update(CASSANDRA_HOSTS=node.address, CASSANDRA_PORT=str(node.port))
+        process = node.process()
+        with _schema():
+            yield Surroundings(var, process.pid if process else None)
+
+
+@contextmanager
+def _schema() -> Iterator[None]:
+    apply_schema(lambda line: None)
+    try:
+        yield
+    finally:
+        for space in (keyspace(), keyspace("dc1")):
+            session().execute(f"DROP KEYSPACE IF EXISTS {space}", timeout=60)
+        disconnect()
+
+
+def make_hosts(name: str, count: int) -> tuple[Cell, list[OwnRow]]:
+    """A cell with hosts that need no agent, through the domain's own functions."""
+    cell = cells.create(name)
+    inventory = {column: Inventory(total) for column, total in AMPLE.items()}
+
+    def one(number: int) -> OwnRow:
+        new = NewProvider(
+            f"{name}-{number}", name, "compute", inventory, properties={"cpu_arch": "x86_64"}, heartbeat="none"
+        )
+        return register(new)[1]
+
+    with ThreadPoolExecutor(4) as pool:
+        return cell, list(pool.map(one, range(count)))
+
+
+@dataclass(frozen=True)
+class Portal:
+    address: str
+    port: int
+    token: str
+    pid: int
+
+
+@contextmanager
+def portal(var: Path) -> Iterator[Portal]:
+    """One daphne process, with a token of an admin, as `make run` would start it."""
+    for command in ("migrate", "create_admin"):
+        subprocess.run([sys.executable, "manage.py", command], check=True, stdout=subprocess.DEVNULL)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    daphne = [sys.executable, "-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen([*daphne, "sched_portal.asgi:application"])
+    try:
+        made = Portal("127.0.0.1", port, (var / "admin-token").read_text().strip(), process.pid)
+        _wait_until_it_answers(made, process)
+        yield made
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_until_it_answers(made: Portal, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while True:
+        try:
+            headers = {"Authorization": f"Token {made.token}"}
+            httpx.get(f"http://{made.address}:{made.port}/api/cells", headers=headers, timeout=10).raise_for_status()
+            return
+        except httpx.HTTPError as error:
+            if process.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"the portal does not answer: {error}") from error
+            time.sleep(0.3)
