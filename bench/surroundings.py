@@ -89,6 +89,7 @@ class Portal:
 @contextmanager
 def portal(var: Path) -> Iterator[Portal]:
     """One daphne process, with a token of an admin, as `make run` would start it."""
+    (var / "static").mkdir(exist_ok=True)
     for command in ("migrate", "create_admin"):
         subprocess.run([sys.executable, "manage.py", command], check=True, stdout=subprocess.DEVNULL)
     with socket.socket() as free:
