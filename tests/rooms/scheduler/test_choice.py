@@ -1,0 +1,90 @@
+"""The choice among those that fit: weights, order, alternates, and several claims of one request at once."""
+
+import random
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up import candidate, clouds, policies, policy, resource, resources
+
+from scheduler.assign import assign
+from scheduler.select import enabled_filters, pick, rank, run_filters
+from scheduler.types import Policy
+from scheduler.weighers.free_amount import weigh
+
+
+def test_the_emptiest_comes_first_and_a_negative_multiplier_packs():
+    full, half, empty = (candidate(n, available={"vcpus": 4 * n - 2}) for n in (1, 2, 3))
+    spread = rank([half, full, empty], resource(), policy())
+    assert [r.candidate.name for r in spread] == ["host-3", "host-2", "host-1"]
+    packed = rank([half, full, empty], resource(), policy(weighers={"free_amount": -1.0}))
+    assert [r.candidate.name for r in packed] == ["host-1", "host-2", "host-3"]
+
+
+def test_equal_hosts_are_ranked_the_same_everywhere():
+    hosts = [candidate(n) for n in (3, 1, 2)]
+    assert [r.candidate.name for r in rank(hosts, resource(), policy())] == ["host-1", "host-2", "host-3"]
+
+
+@given(clouds(), resources)
+def test_a_weight_is_between_zero_and_one(cloud, wanted):
+    assert all(0.0 <= weigh(one, wanted) <= 1.0 for one in cloud)
+
+
+@given(clouds(), resources, st.sampled_from([0.5, 1.0, 4.0]))
+def test_a_negative_multiplier_reverses_the_order(cloud, wanted, multiplier):
+    spread = rank(cloud, wanted, policy(weighers={"free_amount": multiplier}))
+    packed = rank(cloud, wanted, policy(weighers={"free_amount": -multiplier}))
+    assert [-r.weight for r in reversed(packed)] == [r.weight for r in spread]
+    assert sorted(r.candidate.name for r in packed) == sorted(r.candidate.name for r in spread)
+
+
+@given(clouds(), resources, policies, st.randoms())
+def test_the_order_of_hosts_does_not_change_their_ranking(cloud, wanted, chosen, rng):
+    shuffled = list(cloud)
+    rng.shuffle(shuffled)
+    assert rank(shuffled, wanted, chosen) == rank(cloud, wanted, chosen)
+
+
+@given(clouds(), resources, policies, st.integers(0, 9))
+def test_the_pick_is_one_of_the_best_and_its_alternates_are_the_next(cloud, wanted, chosen, seed):
+    ranked = rank(cloud, wanted, chosen)
+    picked = pick(ranked, chosen, random.Random(seed))
+    assert len(picked) == min(len(ranked), chosen.alternates + 1)
+    assert len({r.candidate.provider_id for r in picked}) == len(picked)
+    if picked:
+        assert picked[0] in ranked[: chosen.subset]
+    needed = max(chosen.subset, chosen.alternates + 1)
+    assert all(r in ranked[:needed] for r in picked)
+
+
+def test_the_pick_is_spread_over_the_best():
+    ranked = rank([candidate(n) for n in range(1, 10)], resource(), policy(subset=3))
+    firsts = {pick(ranked, policy(subset=3), random.Random(n))[0].candidate.name for n in range(60)}
+    assert firsts == {"host-1", "host-2", "host-3"}
+
+
+@given(clouds(), st.lists(resources, min_size=1, max_size=3), st.integers(1, 5), policies, st.integers(0, 9))
+def test_no_host_is_planned_more_than_it_has(cloud, wanted, count, chosen, seed):
+    filters = enabled_filters(chosen)
+    fitting = [run_filters(cloud, one, filters).passed for one in wanted]
+    found = assign(wanted, fitting, count, chosen, random.Random(seed))
+    assert len(found.units) + sum(found.missing.values()) == count * len(wanted)
+    assert len({u.member for u in found.units}) == len(found.units)
+    planned: dict[str, Counter[str]] = {}
+    for unit in found.units:
+        assert unit.tries[0].provider_id in {c.provider_id for c in fitting[unit.member % len(wanted)]}
+        planned.setdefault(unit.tries[0].name, Counter()).update(unit.resource.amounts)
+    for one in cloud:
+        for name, amount in planned.get(one.name, {}).items():
+            assert amount == 0 or amount <= one.available.get(name, 0)
+
+
+@given(clouds(), resources, st.integers(1, 6), st.integers(0, 9))
+def test_what_is_missing_is_missing_only_when_nothing_fits_any_more(cloud, wanted, count, seed):
+    """With one resource no plan is better than another: each claim is of the same size."""
+    chosen = Policy(tuple(f.name for f in enabled_filters(policy())), {"free_amount": 1.0})
+    fitting = run_filters(cloud, wanted, enabled_filters(chosen)).passed
+    found = assign([wanted], [fitting], count, chosen, random.Random(seed))
+    room = sum(min([count, *(one.available.get(n, 0) // v for n, v in wanted.amounts.items() if v)]) for one in fitting)
+    assert len(found.units) == min(count, room)
