@@ -71,7 +71,7 @@ class Portal:
         return httpx.request(method, self.url + path, json=body or None, headers=headers, timeout=30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def portal(cassandra: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     made = Portal(tmp_path_factory.mktemp("portal"))
     made.start()
@@ -79,9 +79,11 @@ def portal(cassandra: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory)
     made.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium")
+    # Of the module, not of the session: Playwright keeps an event loop running in this thread, and asyncio.run() of other
+    # rooms' tests refuses to start beside it.
     assert path, "the browser tests need Debian's chromium: make setup-dev brings it"
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -95,7 +97,7 @@ def complaints() -> list[str]:
     return []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def logged_in(portal: Portal, browser: Browser) -> Any:
     """The cookies of a user who logged in on the portal's own page."""
     context = browser.new_context()
