@@ -55,18 +55,14 @@ class TokenAuthentication(BaseAuthentication):
 
 
 def _caller(token: str) -> Caller | None:
-    rows = tokens.find(token)
-    if not rows:
+    found = tokens.find(token)
+    if found is None or (found.provider_id is None and not found.is_active):
         return None
-    row = rows[0]
-    if row["provider_id"] is None and not row["user__is_active"]:
-        return None
-    tokens.note_use(row["id"], row["last_used_at"])
-    if row["provider_id"] is not None:
-        return Caller(f"agent:{row['provider_id']}", AGENT, row["provider_id"])
-    groups = {one["user__groups__name"] for one in rows}
-    role = ADMIN if row["user__is_superuser"] else next((r for r in reversed(ROLES) if r in groups), NO_ROLE)
-    return Caller(row["user__username"], role)
+    tokens.note_use(found.id, found.last_used_at)
+    if found.provider_id is not None:
+        return Caller(f"agent:{found.provider_id}", AGENT, found.provider_id)
+    role = ADMIN if found.is_superuser else next((r for r in reversed(ROLES) if r in found.groups), NO_ROLE)
+    return Caller(found.username, role)
 
 
 class BrowserAuthentication(SessionAuthentication):

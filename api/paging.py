@@ -1,6 +1,6 @@
 """Lists a page at a time: `limit` (1-1000, 100 unless said), `next` with the cursor of the page before."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,5 +21,5 @@ def read_paging(query: Query) -> Paging:
     return Paging(limit, query.label("next", None, most=CURSOR) or None)
 
 
-def page(results: Sequence[Any], following: str | None, **members: Any) -> dict[str, Any]:
+def page(results: Iterable[Any], following: str | None, **members: Any) -> dict[str, Any]:
     return {"results": list(results), "next": following, **members}

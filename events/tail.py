@@ -57,6 +57,12 @@ def head_cursor() -> str:
     return encode_cursor(max_uuid_from_time(horizon().timestamp()))
 
 
+def settled_cursor() -> str:
+    """A cursor for "all that `read_after` would give by now": whoever got nothing from it yet goes on from here."""
+    settled = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=settings.EVENTS_SETTLE)
+    return encode_cursor(max_uuid_from_time(settled.timestamp()))
+
+
 def read_after(homes: Sequence[Home], cursor: str | None, limit: int) -> tuple[list[Event], str | None]:
     """Up to `limit` events of the cells after `cursor` (None: the oldest kept), oldest first, and the new cursor.
 

@@ -4,10 +4,10 @@ import os
 from types import SimpleNamespace
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sched_portal.settings")
-http = get_asgi_application()  # before anything that needs Django's apps
+django.setup(set_prefix=False)  # before anything that needs Django's apps
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
@@ -16,6 +16,7 @@ from rest_framework.exceptions import AuthenticationFailed  # noqa: E402
 from api.authenticate import TokenAuthentication  # noqa: E402
 from dashboard.identify import Identify, refuse  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from sched_portal.http import ThreadedHandler  # noqa: E402
 
 
 def token_role(header: str) -> str | None:
@@ -29,4 +30,4 @@ def token_role(header: str) -> str | None:
 
 
 routes = URLRouter([*websocket_urlpatterns, re_path("", refuse)])
-application = ProtocolTypeRouter({"http": http, "websocket": Identify(routes, token_role)})
+application = ProtocolTypeRouter({"http": ThreadedHandler(), "websocket": Identify(routes, token_role)})

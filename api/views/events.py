@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from django.db import connection
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -12,7 +13,8 @@ from api.describe import describes
 from api.images import event_image
 from api.paging import CURSOR, LIMIT, MOST, page
 from api.view import View
-from events.tail import decode_cursor, head_cursor, read_after
+from api.wait_for_events import news_of
+from events.tail import decode_cursor, head_cursor, read_after, settled_cursor
 from events.types import Event
 from providers import cells
 from providers.refusals import Invalid, NotFound
@@ -20,7 +22,7 @@ from store.home import Home
 from store.record_roles import VIEWER
 
 LONGEST_WAIT = 60  # seconds
-FIRST_PAUSE, LAST_PAUSE = 0.2, 1.0
+LOOK_ANYWAY = 5.0  # seconds: as often a waiting reader looks for itself, should the bell be broken
 WAITING_AT_ONCE = 200  # each holds a thread of its own, never one that others need; more than these do not wait
 NOW = "now"
 _waiting = threading.BoundedSemaphore(WAITING_AT_ONCE)
@@ -46,14 +48,14 @@ class Events(View):
         limit = query.count("limit", LIMIT, 1, MOST)
         wait = query.count("wait", 0, 0, LONGEST_WAIT)
         query.done()
-        head = head_cursor()
+        settled = settled_cursor()
         if after == NOW:
-            after = head
+            after = head_cursor()
         elif after is not None:
             decode_cursor(after)
         found, cursor = _read(_homes(name), after, limit, wait)
-        # Without any event there is nothing to name as the last one seen: the head of before the reading is.
-        return answer(page(map(event_image, found), cursor or head))
+        # Without any event there is no last one to name: what had settled before the reading began is.
+        return answer(page(map(event_image, found), cursor or settled))
 
 
 def _read(homes: Sequence[Home], after: str | None, limit: int, wait: int) -> tuple[list[Event], str | None]:
@@ -61,12 +63,14 @@ def _read(homes: Sequence[Home], after: str | None, limit: int, wait: int) -> tu
     found, cursor = read_after(homes, after, limit)
     if found or not wait or not _waiting.acquire(blocking=False):
         return found, cursor
+    connection.close()  # whoever waits for a minute needs no SQL connection meanwhile
     try:
-        pause = FIRST_PAUSE
-        while not found and (left := until - time.monotonic()) > 0:
-            time.sleep(min(pause, left))
-            pause = min(LAST_PAUSE, pause * 1.5)
-            found, cursor = read_after(homes, after, limit)
+        with news_of(homes) as bell:
+            while not found and time.monotonic() < until:
+                bell.clear()
+                found, cursor = read_after(homes, after, limit)
+                if not found:
+                    bell.wait(min(LOOK_ANYWAY, max(0.0, until - time.monotonic())))
         return found, cursor
     finally:
         _waiting.release()

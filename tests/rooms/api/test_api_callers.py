@@ -153,7 +153,7 @@ def test_tokens_by_command(db, capsys, monkeypatch):
     call_command("issue_token", "robot", "--role", "operator", "--rotate")
     second = capsys.readouterr().out.strip()
     assert not tokens.are_valid([first])
-    assert tokens.find(second)[0]["user__groups__name"] == "operator"
+    assert tokens.find(second).groups == {"operator"}
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{second}\n"))
     call_command("revoke_token", "--stdin")
     assert not tokens.are_valid([second])

@@ -257,6 +257,14 @@ def test_events_are_read_on_from_a_cursor(viewer, operator, new_host, cell_of_ap
         assert viewer.get(f"/api/events?{query}").fields == {field}, query
 
 
+def test_an_event_that_had_not_settled_is_not_skipped(viewer, cell_of_api):
+    """The cell's own first event is a moment old: the first page has nothing yet, and its cursor stands before it."""
+    page = viewer.get(f"/api/events?cell={cell_of_api}").body
+    while not page["results"]:
+        page = viewer.get(f"/api/events?cell={cell_of_api}&after={page['next']}&wait=10").body
+    assert [event["type"] for event in page["results"]] == ["cell.changed"]
+
+
 def test_an_admin_acts_in_an_agents_place(admin, claimed, viewer):
     host, claim = claimed
     assert admin.post(f"/api/claims/{claim['id']}/building").status == 200
