@@ -159,3 +159,15 @@ def test_tokens_by_command(db, capsys, monkeypatch):
     assert not tokens.are_valid([second])
     with pytest.raises(CommandError, match="no such token"):
         call_command("revoke_token", "--user", "robot")
+
+
+def test_tokens_are_seen_and_revoked_in_the_admin(admin_client, callers):
+    viewer = callers["viewer"]
+    token = Token.objects.get(digest=tokens.digest(viewer.token))
+    page = admin_client.get("/admin/api/token/")
+    assert page.status_code == 200
+    assert viewer.token not in page.content.decode()
+    assert admin_client.get(f"/admin/api/token/{token.pk}/change/").status_code == 200
+    chosen = {"action": "revoke", "_selected_action": [token.pk]}
+    assert admin_client.post("/admin/api/token/", chosen, follow=True).status_code == 200
+    assert viewer.get("/api/cells").code == "unauthenticated"
