@@ -28,7 +28,7 @@ from providers.register import NewProvider, register
 
 CELL = "cell1"
 AT_ONCE = 8  # registrations side by side
-POLL_SECONDS = 3.0  # how often a simulated host asks for orders; a hundred of them share this machine with Cassandra
+POLL_SECONDS = 5.0  # how often a simulated host asks for orders; a hundred of them share this machine with Cassandra
 IMAGES: dict[str, Any] = {
     "sleep": {"command": ["sleep", "86400"]},
     "clock": {"command": ["sh", "-c", "while :; do date; sleep 5; done"]},
