@@ -82,7 +82,7 @@ def portal(cassandra: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium")
-    # Of the module, not of the session: Playwright keeps an event loop running in this thread, and asyncio.run() of other
+    # Of the module, not of the session: Playwright keeps an event loop in this thread, and asyncio.run() of other
     # rooms' tests refuses to start beside it.
     assert path, "the browser tests need Debian's chromium: make setup-dev brings it"
     with sync_playwright() as playwright:
