@@ -8,7 +8,7 @@ from claims.types import ACTIVE, BUILDING, CLAIMED, DESTROYING, HELD, NOTIFIED, 
 from events.types import CLAIM_BUILDING, CLAIM_CHANGED, CLAIM_TAKEN, News
 from providers.projection import project_soon
 from providers.records import CLAIM, INSTANCE, Record
-from store.lwt import Applied, Statement
+from store.lwt import Applied, Refused, Statement
 
 
 def building(record: Record) -> Done | Already | Not:
@@ -19,6 +19,26 @@ def building(record: Record) -> Done | Already | Not:
 def confirm(record: Record) -> Done | Already | Not:
     """A hold whose request row is committed becomes a claim."""
     return _move(record, CLAIM, (HELD,), CLAIMED, CLAIM_TAKEN)
+
+
+def confirm_together(records: Sequence[Record]) -> None:
+    """Confirms holds of one tree in one transaction; one by one when some of them had been confirmed before."""
+    if len(records) > 1 and isinstance(_run_together(records), Applied):
+        news = [News(CLAIM_TAKEN, r.provider_id, r.id, r.request_id, {"state": CLAIMED}) for r in records]
+        project_soon(records[0].home, records[0].root_id, *news)
+        return
+    for record in records:
+        confirm(record)
+
+
+def _run_together(records: Sequence[Record]) -> Applied | Refused:
+    home, root_id = records[0].home, records[0].root_id
+    cql = (
+        f"UPDATE {table(home)} SET state = ? WHERE root_id = ? AND provider_id = ? AND record_id = ? "
+        f"IF kind = '{CLAIM}' AND state = ?"
+    )
+    batch = [Statement(cql, [CLAIMED, root_id, r.provider_id, r.id, HELD]) for r in records]
+    return repeat(home, root_id, lambda _: [*batch, bump(home, root_id)], read_first=False)
 
 
 def active(record: Record) -> Done | Already | Not:

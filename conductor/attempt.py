@@ -50,6 +50,9 @@ def attempt_plan(row: RequestRow, plan: Plan, until: float) -> Attempted:
     without: list[PlannedMember] = []
     attempts = 0
     for group in _by_tree(plan):
+        if time.monotonic() > until:
+            without += group
+            continue
         tried = _claim(row, plan, [(m, 0) for m in group], until)
         attempts += tried.attempts
         if tried.taken_over:

@@ -9,13 +9,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from claims import mark
-from claims.find import find_any
 from claims.release import release
 from claims.take import news_of
 from claims.types import HELD
 from conductor.attempt import Attempted
+from conductor.outcome import records_of
 from conductor.rows import RequestRow, close_open, close_write, move, parts_json
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.types import Part, Plan
@@ -68,17 +69,18 @@ def _no_more_work(row: RequestRow, parts: Sequence[Part]) -> list[Write]:
 
 
 def confirm(parts: Sequence[Part]) -> None:
-    """Turns committed holds into claims that agents see."""
-    for part in parts:
-        record = record_of(part)
+    """Turns committed holds into claims that agents see, a transaction a tree."""
+    trees: dict[UUID, list[Record]] = {}
+    for record in records_of(parts):
         if record is not None and record.state == HELD:
-            mark.confirm(record)
+            trees.setdefault(record.root_id, []).append(record)
+    for records in trees.values():
+        mark.confirm_together(records)
 
 
 def abort(row: RequestRow, parts: Sequence[Part]) -> None:
     """Gives back what this plan had held. Only holds of this plan: claims that another owner committed are theirs."""
-    for part in parts:
-        record = record_of(part)
+    for record in records_of(parts):
         if record is not None and record.state == HELD:
             release(record, (HELD,))
 
@@ -93,11 +95,6 @@ def refuse(row: RequestRow, reason: str, response: Mapping[str, Any]) -> bool:
     close_open(moved)
     tell(moved, FAILED, reason)
     return True
-
-
-def record_of(part: Part) -> Record | None:
-    """The part's record as it is now."""
-    return find_any(part.claim_id)
 
 
 def tell(row: RequestRow, state: str, reason: str = "") -> None:

@@ -14,6 +14,7 @@ from conductor.states import ALLOWED, ENDED
 from conductor.types import Part, Plan, PlannedMember, Try
 from providers.records import aware
 from providers.refusals import NotFound, Undecided
+from store.failures import StoreUnavailable
 from store.home import Home
 from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
 from store.session import keyspace, read, write
@@ -80,8 +81,13 @@ def insert(home: Home, request_id: UUID, owner: UUID, columns: Mapping[str, Any]
     now = dt.datetime.now(dt.UTC)
     row = {"request_id": request_id, "version": 1, "owner": owner, "created_at": now, "updated_at": now, **columns}
     cql = f"INSERT INTO {_table(home)} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) IF NOT EXISTS"
-    for _ in range(TRIES):
-        outcome = run([Statement(cql, list(row.values()))], home.datacenter)
+    for attempt in range(TRIES):
+        try:
+            outcome = run([Statement(cql, list(row.values()))], home.datacenter)
+        except StoreUnavailable:
+            if attempt:
+                return None  # a try before this one may have been applied
+            raise
         match outcome:
             case Applied():
                 return _row(home, {**_EMPTY, **row})

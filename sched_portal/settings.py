@@ -182,5 +182,9 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": text("LOG_LEVEL", "WARNING")},
-    "loggers": {"sched_portal": {"level": text("LOG_LEVEL", "INFO")}},
+    "loggers": {
+        # A wrong Host header is its sender's mistake: a 400, not a traceback in our log.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "sched_portal": {"level": text("LOG_LEVEL", "INFO")},
+    },
 }
