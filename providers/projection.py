@@ -18,9 +18,10 @@ from uuid import UUID
 from events.append import Write, event_writes, forget_directory
 from events.types import PROVIDER_REMOVED, News
 from providers.image import image_of
-from providers.records import OwnRow, Tree, tree_of
+from providers.records import OwnRow, Tree, read_tree, tree_of
 from providers.refusals import NotFound
 from providers.resource_classes.kind import COMMON, ResourceClass
+from providers.tree_columns import complete, select
 from store.home import Home
 from store.session import keyspace, read_many, write_many
 
@@ -49,11 +50,18 @@ def project_now(home: Home, root_id: UUID, *news: News, others: Sequence[Write] 
 
 
 def _project(behind: Sequence[Behind]) -> list[Tree]:
-    rows = read_many(
-        (f"SELECT * FROM {keyspace(b.home.datacenter)}.provider_records WHERE root_id = ?", [b.root_id]) for b in behind
-    )
-    trees = [tree_of(b.home, b.root_id, found) for b, found in zip(behind, rows, strict=True)]
+    trees = _read(behind)
     write_many([write for b, tree in zip(behind, trees, strict=True) for write in _writes(b, tree)])
+    return trees
+
+
+def _read(behind: Sequence[Behind]) -> list[Tree]:
+    selects = [select(b.home, b.root_id) for b in behind]
+    pages = read_many((cql, [b.root_id]) for (cql, _), b in zip(selects, behind, strict=True))
+    trees = []
+    for b, (_, classes), rows in zip(behind, selects, pages, strict=True):
+        enough = complete(b.root_id, rows, classes)
+        trees.append(tree_of(b.home, b.root_id, rows) if enough else read_tree(b.home, b.root_id))
     return trees
 
 

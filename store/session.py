@@ -235,7 +235,7 @@ def _packed(bound: Sequence[BoundStatement]) -> Iterator[BoundStatement | BatchS
     """Unlogged batches below the sizes that Cassandra warns of (10 partitions, 5 KiB); a large write goes alone."""
     begin, size = 0, 0
     for index, statement in enumerate(bound):
-        own = sum(len(value) for value in statement.values if isinstance(value, bytes))
+        own = sum([len(value) for value in statement.values if value.__class__ is bytes])
         if index > begin and (index - begin == BATCH_WRITES or size + own > BATCH_BYTES):
             yield _together(bound[begin:index])
             begin, size = index, 0
