@@ -12,7 +12,7 @@ from bench.surroundings import Portal, make_hosts
 
 HOSTS = (100, 1000)
 CLIENTS = (1, 8, 32)
-WARM, SECONDS = 2.0, 6.0
+WARM, SECONDS = 3.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def measure(portal: Portal, cassandra: int | None) -> list[Measured]:
     measured = []
     for hosts in HOSTS:
         cell, own_rows = make_hosts(f"schedule{hosts}", hosts)
-        _load(portal, cell.name, 8, WARM)
+        _load(portal, cell.name, 8, 2 * WARM)
         for clients in CLIENTS:
             _load(portal, cell.name, clients, WARM)
             measured.append(_measure(portal, cassandra, cell.name, hosts, clients))

@@ -21,7 +21,7 @@ PROCESSES = 4
 THREADS = 16
 CLAIMS = 5120  # acknowledged, over all threads
 HOSTS = 20
-CAPACITY = {"vcpus": 16, "memory_mb": 16 * 512, "disk_gb": 40}
+CAPACITY = {"vcpus": 24, "memory_mb": 24 * 512, "disk_gb": 40}
 SECONDS = 400.0  # a bound for a machine that is very busy, not a plan
 
 
