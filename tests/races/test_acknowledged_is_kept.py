@@ -86,7 +86,7 @@ def test_nothing_acknowledged_is_lost_when_cassandra_is_killed_under_load(own_no
         for claimer in claimers:
             claimer.stdin.close()  # the claimants finish the operation they are at, and end
     assert [claimer.wait(WAIT) for claimer in claimers] == [0] * PROCESSES
-    account = account_of(histories)
+    account = account_of(histories, answers_get_lost=True)
     unknown = settle(account, cell.home)
     print(json.dumps({"acknowledged": account.acknowledged, "refused": account.refused, "unknown": unknown}))
     assert differences(account, hosts, cell.home, CAPACITY) == []
