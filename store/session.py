@@ -36,6 +36,7 @@ READ = "read"  # LOCAL_ONE: candidates and pages; may lag, the transaction decid
 QUORUM = "quorum"  # LOCAL_QUORUM: what must see the last committed transaction
 PROTOCOL_VERSION = 4
 BATCH_WRITES, BATCH_BYTES = 8, 4096  # plain writes that share a message
+CELL_BYTES = 24  # what Cassandra counts for a value besides its bytes, about
 
 # What a query fails with when a node died, is starting or has too much to do (no retry policy: FallthroughRetryPolicy).
 AWAY = (
@@ -235,7 +236,7 @@ def _packed(bound: Sequence[BoundStatement]) -> Iterator[BoundStatement | BatchS
     """Unlogged batches below the sizes that Cassandra warns of (10 partitions, 5 KiB); a large write goes alone."""
     begin, size = 0, 0
     for index, statement in enumerate(bound):
-        own = sum([len(value) for value in statement.values if value.__class__ is bytes])
+        own = sum([CELL_BYTES + len(value) for value in statement.values if value.__class__ is bytes])
         if index > begin and (index - begin == BATCH_WRITES or size + own > BATCH_BYTES):
             yield _together(bound[begin:index])
             begin, size = index, 0
