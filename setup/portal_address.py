@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import json
 import os
 import socket
 
@@ -40,6 +41,20 @@ def check_free() -> None:
             in_use = error.errno == errno.EADDRINUSE
             reason = "is in use: stop what listens there" if in_use else f"cannot be used ({error.strerror})"
             raise PortalAddressError(f"the portal's port {host}:{port} {reason}, or set PORTAL_PORT") from None
+
+
+def all_hosts_alive(token: str) -> bool:
+    """Whether every host of the cell that `make run` makes is heard from by now."""
+    host, port = host_and_port()
+    connection = http.client.HTTPConnection({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, timeout=5)
+    try:
+        connection.request("GET", "/api/capacity?cell=cell1", headers={"Authorization": f"Token {token}"})
+        answer = connection.getresponse()
+        return answer.status == 200 and json.loads(answer.read())["hosts"]["dead"] == 0
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return False
+    finally:
+        connection.close()
 
 
 def is_ready() -> bool:

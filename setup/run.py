@@ -24,6 +24,7 @@ from setup import portal_address
 from setup.processes import Processes, Terminal, silence_output
 
 ROOT = Path(__file__).resolve().parent.parent
+HOSTS_SECONDS = 20.0
 VAR = Path(os.environ.get("SCHED_VAR") or ROOT / "var").absolute()
 PIDFILE = VAR / "run.pid"
 STARTED = VAR / "run-processes.json"
@@ -102,7 +103,16 @@ def run_processes(procfile: Path, began: float) -> int:
     raise RunFailed(f"{ended} ended by itself: all is stopped" if ended else "the portal did not become ready")
 
 
+def wait_for_hosts() -> None:
+    """Until the hosts are heard from: a request right after "Ready" should find them. Not for ever: one may fail."""
+    token = (VAR / "admin-token").read_text().strip()
+    until = time.monotonic() + HOSTS_SECONDS
+    while time.monotonic() < until and not portal_address.all_hosts_alive(token):
+        time.sleep(0.5)
+
+
 def say_where_to_look(began: float) -> None:
+    wait_for_hosts()
     say(
         f"\nReady after {time.monotonic() - began:.0f} s: {portal_address.url()} user admin,"
         f" password in {_short(VAR / 'admin-password')}, API token in {_short(VAR / 'admin-token')}. Ctrl-C stops it.\n"
