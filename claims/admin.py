@@ -3,17 +3,16 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 
 from claims.find import ClaimFilter, find, list_claims
 from claims.models import ClaimRecord
 from claims.types import STATES
-from providers.admin import REFUSED, cell_filter, uuid_of
+from providers.admin_filters import REFUSED, cell_filter, uuid_filter, uuid_of
 from providers.admin_sections import arithmetic, number, provider_link, request_link, short, words
 from providers.records import CLAIM, Record, read_provider
-from providers.refusals import Invalid, NotFound
+from providers.refusals import NotFound
 from store.record_admin import RecordAdmin
 from store.record_pages import ListFilter, ListPage, Section
 
@@ -34,7 +33,7 @@ class ClaimAdmin(RecordAdmin):
         wanted = ClaimFilter(
             cell=filters["cell"],
             state=filters["state"],
-            provider=_uuid_filter(filters["provider"]),
+            provider=uuid_filter("provider", filters["provider"]),
             consumer=filters["consumer"],
         )
         page = list_claims(wanted, limit, cursor)
@@ -80,13 +79,6 @@ class ClaimAdmin(RecordAdmin):
 
     def made(self, record: Record) -> str | None:
         return _time(record.created_at)
-
-
-def _uuid_filter(text: str) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError as error:
-        raise Invalid("provider", f"“{text}” is not an id") from error
 
 
 def _time(at: dt.datetime | None) -> str | None:

@@ -13,7 +13,7 @@ from conductor.models import RequestRecord
 from conductor.states import ALL
 from conductor.types import RequestView
 from events.tail import time_of
-from providers.admin import REFUSED, cell_filter, uuid_of
+from providers.admin_filters import REFUSED, cell_filter, uuid_of
 from providers.admin_sections import claim_link, provider_link, short, words
 from providers.refusals import NotFound
 from store.record_admin import RecordAdmin

@@ -20,19 +20,12 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from store.failures import SchemaMissing, StoreUnavailable
-from store.record_forms import (
-    VERSION,
-    carry_version,
-    differences,
-    hidden_fields,
-    open_only,
-    show_error,
-    stale_message,
-)
-from store.record_history import last_entry, write_entry
+from store.record_forms import VERSION, carry_version, hidden_fields, open_only
+from store.record_history import write_entry
 from store.record_lists import CURSOR, SEARCH, headers, list_context, rows
 from store.record_pages import ListFilter, ListPage, Section, Shown
 from store.record_roles import ADMIN, OPERATOR, role_of
+from store.record_saving import save
 
 if TYPE_CHECKING:
     _ModelAdmin = ModelAdmin[Any]
@@ -168,7 +161,7 @@ class RecordAdmin(_ModelAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         try:
-            return self._shown(self.read(object_id))
+            return self.shown(self.read(object_id))
         except self.not_found:
             return None
 
@@ -209,7 +202,7 @@ class RecordAdmin(_ModelAdmin):
             return self._answer(request, "admin/records/detail.html", self._facts(shown))
         form = self._form(request, shown, may_write)
         if request.method == "POST" and form.is_valid():
-            saved = self._save(request, form, shown)
+            saved = save(self, form, shown)
             if saved is not None:
                 said = construct_change_message(form, [], not shown)
                 write_entry(request.user, self.model, saved, CHANGE if shown else ADDITION, said)
@@ -248,7 +241,7 @@ class RecordAdmin(_ModelAdmin):
 
     # How they are made.
 
-    def _shown(self, record: Any) -> Shown:
+    def shown(self, record: Any) -> Shown:
         return Shown(record, self.key_of(record), self.name_of(record), self.opts)
 
     def _gone(self, request: HttpRequest, key: str) -> HttpResponse:
@@ -281,40 +274,6 @@ class RecordAdmin(_ModelAdmin):
         elif role_of(request.user) == OPERATOR:
             open_only(form, self.operator_fields)
         return form
-
-    def _save(self, request: HttpRequest, form: forms.Form, shown: Shown | None) -> Shown | None:
-        """None when it was refused; the form then says why."""
-        try:
-            if shown is None:
-                return self._shown(self.create(form.cleaned_data))
-            if form.cleaned_data.get(VERSION, "") != self.version_of(shown.record):
-                self._say_stale(form, shown.pk)
-                return None
-            return self._shown(self.change(shown.record, form.cleaned_data))
-        except self.not_found as error:
-            form.add_error(None, f"{error}. It was deleted meanwhile.")
-        except self.refused as error:
-            if shown is None or not self._say_stale(form, shown.pk):
-                show_error(form, self.field_of(error), error)
-        except StoreUnavailable as error:
-            form.add_error(None, f"{error}. Nothing is known to be saved: look at it again before you repeat.")
-        return None
-
-    def _say_stale(self, form: forms.Form, key: str) -> bool:
-        """Shows the current values beside the submitted ones, if the record changed since the form was opened."""
-        try:
-            now = self.read(key)
-        except self.not_found:
-            form.add_error(None, "It was deleted meanwhile.")
-            return True
-        opened = form.cleaned_data.get(VERSION, "")
-        if opened == self.version_of(now):
-            return False
-        form.add_error(
-            None, stale_message(self.version_label, opened, self.version_of(now), last_entry(self.model, key))
-        )
-        form.current_values = differences(form, self.make_form(now, None))  # type: ignore[attr-defined]
-        return True
 
     def _form_page(self, request: HttpRequest, form: forms.Form, shown: Shown | None) -> HttpResponse:
         adminform = AdminForm(form, [*self.form_sections(form), *hidden_fields(form)], {}, model_admin=self)  # type: ignore[arg-type]

@@ -132,7 +132,7 @@ def test_one_that_is_overtaken_inside_the_transaction_too(host, browser, opened,
         real(own.id, 1, Changes({"state_reason": "theirs"}, {}, {}))
         return real(*args)
 
-    monkeypatch.setattr("providers.admin.change", later)
+    monkeypatch.setattr("providers.provider_admin.change", later)
     assert "current state_version is 2" in errors_of(browser.post(page(own.id), mine))
     assert read_provider(own.id)[1].row["state_reason"] == "theirs"
 
