@@ -5,12 +5,15 @@ Per provider at most one UPDATE in a batch: two arithmetic updates of one row sh
 have no arithmetic: its new sums are computed from the tree as read and hold only under `IF generation = ?`.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from providers.records import Tree
+from django.conf import settings
+
+from providers.records import CLOSED, Tree
 from providers.resource_classes.kind import NIL
 from providers.resource_classes.registry import resource_class
 from store.home import Home
@@ -68,6 +71,20 @@ def bump(home: Home, root_id: UUID, tree: Tree | None = None) -> Statement:
     condition = "generation >= 0" if tree is None else "generation = ?"
     cql = f"UPDATE {table(home)} SET generation = generation + 1 WHERE root_id = ? IF {condition}"
     return Statement(cql, [root_id] if tree is None else [root_id, tree.generation])
+
+
+def closed(resource_class_name: str) -> str:
+    """The assignments that leave nothing of a record but its id: closed, with no amounts. The id cannot be claimed
+    again by a late duplicate of the transaction that made it; claims/closed.py removes it some time later."""
+    of_class = resource_class(resource_class_name)
+    amounts = ["own_amounts = null"] if of_class.custom else [f"{name} = 0" for name in of_class.amounts]
+    common = [f"kind = '{CLOSED}'", "gives_back = null", "instance = null", "release_requested = false"]
+    return ", ".join([*common, *amounts])
+
+
+def closed_until() -> dt.datetime:
+    """When an id that is closed now may be removed."""
+    return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=settings.CLOSED_KEPT)
 
 
 def summed(shifts: Sequence[Shift]) -> list[Shift]:

@@ -23,7 +23,7 @@ def consume(record: Record) -> Done | Already | Not:
     if record.kind != CLAIM:  # an instance has no amounts left to take off
         return Already() if record.kind == INSTANCE else Not(record)
     read_first = needs_tree([record.resource_class])
-    outcome = repeat(record.home, record.root_id, lambda tree: statements(record, tree), read_first)
+    outcome = repeat("claims.consume", record.home, record.root_id, lambda tree: statements(record, tree), read_first)
     if isinstance(outcome, Applied):
         news = News(CLAIM_CONSUMED, record.provider_id, record.id, record.request_id, {"consumer": record.consumer})
         project_soon(record.home, record.root_id, news)

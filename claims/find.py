@@ -44,6 +44,15 @@ class ClaimPage:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An entry of a cell's list of claims, when it was written, and what is there now."""
+
+    claim_id: UUID
+    listed_at: dt.datetime
+    record: Record | None
+
+
 def find(claim_id: UUID) -> Record:
     """The claim, or the instance it became. Raises NotFound when it ended, was never made, or its id is closed."""
     record = find_any(claim_id)
@@ -103,6 +112,16 @@ def list_claims(wanted: ClaimFilter, limit: int, cursor: str | None = None) -> C
     return ClaimPage(found, None)
 
 
+def list_page(home: Home, slot: int, after: UUID | None, limit: int) -> list[Listed]:
+    """A stretch of one partition of a cell's list, with everything that it leads to: closed ids and nothing too."""
+    rows = _lookup(home, slot, after, limit)
+    records = _read(home, [_key(row) for row in rows])
+    return [
+        Listed(row["claim_id"], dt.datetime.fromtimestamp(row["listed_at"] / 1e6, dt.UTC), record)
+        for row, record in zip(rows, records, strict=True)
+    ]
+
+
 def _on_provider(wanted: ClaimFilter, limit: int, cursor: str | None) -> ClaimPage:
     assert wanted.provider is not None
     _, after = _decode(cursor)
@@ -125,7 +144,8 @@ def _homes(cell: str) -> list[Home]:
 
 
 def _lookup(home: Home, slot: int, after: UUID | None, limit: int) -> list[dict[str, Any]]:
-    cql = f"SELECT * FROM {keyspace(home.datacenter)}.claims_by_cell WHERE cell = ? AND slot = ?"
+    columns = "claim_id, root_id, provider_id, WRITETIME(request_id) AS listed_at"
+    cql = f"SELECT {columns} FROM {keyspace(home.datacenter)}.claims_by_cell WHERE cell = ? AND slot = ?"
     if after is None:
         return read(f"{cql} LIMIT ?", [home.cell, slot, limit])
     return read(f"{cql} AND claim_id > ? LIMIT ?", [home.cell, slot, after, limit])

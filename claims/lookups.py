@@ -38,14 +38,24 @@ def write_before(order: Order) -> None:
     )
 
 
+def list_before(record: Record) -> None:
+    """Puts an instance that is about to go on the cell's list, where its closed id will be found and removed."""
+    cql = (
+        f"INSERT INTO {keyspace(record.home.datacenter)}.claims_by_cell "
+        "(cell, slot, claim_id, root_id, provider_id, request_id) VALUES (?, ?, ?, ?, ?, ?)"
+    )
+    where = [record.home.cell, slot_of(record.id), record.id]
+    write_many([(cql, [*where, record.root_id, record.provider_id, record.request_id])])
+
+
 def forget(home: Home, claim_ids: Iterable[UUID]) -> None:
-    """Takes ended claims off the cell's list. Their ids stay findable for a while, to say that they ended."""
+    """Takes claims off the cell's list: they were consumed, or nothing is left under their ids."""
     cql = f"DELETE FROM {keyspace(home.datacenter)}.claims_by_cell WHERE cell = ? AND slot = ? AND claim_id = ?"
     write_many((cql, [home.cell, slot_of(claim_id), claim_id]) for claim_id in claim_ids)
 
 
 def expire_id(record: Record) -> None:
-    """Lets the id of a claim whose instance or room is gone fade out of the lookup."""
+    """Lets the id of a claim that ended fade out of the lookup by id."""
     cql = (
         f"INSERT INTO {keyspace()}.claims_by_id (claim_id, request_id, root_id, provider_id, cell, datacenter) "
         "VALUES (?, ?, ?, ?, ?, ?) USING TTL ?"

@@ -13,12 +13,12 @@ from store.lwt import Applied, Refused, Statement
 
 def building(record: Record) -> Done | Already | Not:
     """The host starts to build. From here on a release waits for the host's word."""
-    return _move(record, CLAIM, (CLAIMED, NOTIFIED), BUILDING, CLAIM_BUILDING, only_if_wanted=True)
+    return _move("claims.building", record, CLAIM, (CLAIMED, NOTIFIED), BUILDING, CLAIM_BUILDING, only_if_wanted=True)
 
 
 def confirm(record: Record) -> Done | Already | Not:
     """A hold whose request row is committed becomes a claim."""
-    return _move(record, CLAIM, (HELD,), CLAIMED, CLAIM_TAKEN)
+    return _move("claims.confirm", record, CLAIM, (HELD,), CLAIMED, CLAIM_TAKEN)
 
 
 def confirm_together(records: Sequence[Record]) -> None:
@@ -38,26 +38,28 @@ def _run_together(records: Sequence[Record]) -> Applied | Refused:
         f"IF kind = '{CLAIM}' AND state = ?"
     )
     batch = [Statement(cql, [CLAIMED, root_id, r.provider_id, r.id, HELD]) for r in records]
-    return repeat(home, root_id, lambda _: [*batch, bump(home, root_id)], read_first=False)
+    return repeat("claims.confirm", home, root_id, lambda _: [*batch, bump(home, root_id)], read_first=False)
 
 
 def active(record: Record) -> Done | Already | Not:
     """A claim without an agent becomes active with its request; it stays a claim until it is released."""
-    return _move(record, CLAIM, (HELD, CLAIMED, NOTIFIED), ACTIVE)
+    return _move("claims.active", record, CLAIM, (HELD, CLAIMED, NOTIFIED), ACTIVE)
 
 
 def to_be_destroyed(record: Record) -> Done | Already | Not:
     """The instance's request was deleted: its agent is to destroy it."""
-    return _move(record, INSTANCE, (ACTIVE,), DESTROYING)
+    return _move("claims.to_be_destroyed", record, INSTANCE, (ACTIVE,), DESTROYING)
 
 
 def to_be_released(record: Record) -> Done | Already | Not:
     """A claim that is being built is asked back: its agent is to stop and to say so."""
     condition = f"kind = '{CLAIM}' AND state = ? AND release_requested = false"
-    return _run(record, "release_requested = true", [], condition, [BUILDING], BUILDING, CLAIM_CHANGED)
+    statement = _update(record, "release_requested = true", [], condition, [BUILDING])
+    return _run("claims.to_be_released", record, statement, BUILDING, CLAIM_CHANGED)
 
 
 def _move(
+    name: str,
     record: Record,
     kind: str,
     source: Sequence[str],
@@ -68,19 +70,20 @@ def _move(
     condition = f"kind = '{kind}' AND state IN ({', '.join('?' * len(source))})"
     if only_if_wanted:
         condition += " AND release_requested = false"
-    return _run(record, "state = ?", [target], condition, list(source), target, told)
+    return _run(name, record, _update(record, "state = ?", [target], condition, source), target, told)
 
 
-def _run(
-    record: Record, assignment: str, values: list[str], condition: str, needed: list[str], target: str, told: str
-) -> Done | Already | Not:
+def _update(record: Record, assignment: str, values: list[str], condition: str, needed: Sequence[str]) -> Statement:
     cql = (
         f"UPDATE {table(record.home)} SET {assignment} "
         f"WHERE root_id = ? AND provider_id = ? AND record_id = ? IF {condition}"
     )
-    statement = Statement(cql, [*values, record.root_id, record.provider_id, record.id, *needed])
+    return Statement(cql, [*values, record.root_id, record.provider_id, record.id, *needed])
+
+
+def _run(name: str, record: Record, statement: Statement, target: str, told: str) -> Done | Already | Not:
     batch = [statement, bump(record.home, record.root_id)]
-    outcome = repeat(record.home, record.root_id, lambda _: batch, read_first=False)
+    outcome = repeat(name, record.home, record.root_id, lambda _: batch, read_first=False)
     if isinstance(outcome, Applied):
         news = News(told, record.provider_id, record.id, record.request_id, {"state": target})
         project_soon(record.home, record.root_id, news)

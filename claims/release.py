@@ -1,14 +1,18 @@
-"""Gives room back: `release` a claim that was not built, `destroy` an instance that is gone. Twice changes nothing."""
+"""Gives room back: `release` a claim that was not built, `destroy` an instance that is gone. Twice changes nothing.
+
+The record's id stays for a while, closed and without amounts: were it gone, a late duplicate of the transaction that
+took it (a coordinator that was paused) would find the id free and claim it again (docs/adr/0012).
+"""
 
 from collections.abc import Mapping, Sequence
 
-from claims.capacity import Shift, bump, give_room, needs_tree, table
-from claims.lookups import expire_id, forget
+from claims.capacity import Shift, bump, closed, closed_until, give_room, needs_tree, table
+from claims.lookups import expire_id, list_before
 from claims.repeat import as_it_is, repeat
-from claims.types import ACTIVE, BUILDING, CLAIMED, DESTROYING, HELD, NOTIFIED, Already, Done, Not
+from claims.types import ACTIVE, BUILDING, CLAIMED, DESTROYING, HELD, NOTIFIED, RELEASED, Already, Done, Not
 from events.types import CLAIM_RELEASED, INSTANCE_DESTROYED, News
 from providers.projection import project_now
-from providers.records import CLAIM, INSTANCE, Record, Tree
+from providers.records import CLAIM, CLOSED, INSTANCE, Record, Tree
 from store.lwt import Applied, Statement
 
 NOT_STARTED = (HELD, CLAIMED, ACTIVE)  # no host is at work on it; `active` claims have no agent
@@ -16,60 +20,55 @@ ANY = (HELD, CLAIMED, NOTIFIED, BUILDING, ACTIVE)  # with the host's word, or af
 
 
 def release(record: Record, states: Sequence[str] = NOT_STARTED, why: str = CLAIM_RELEASED) -> Done | Already | Not:
-    """Deletes the claim if it is in one of `states`, and gives its amounts back to what is available.
+    """Closes the claim if it is in one of `states`, and gives its amounts back to what is available.
 
     `Not(record)` when it is being built (then its host must say so first) or was consumed. Raises Undecided.
     """
     if record.kind != CLAIM:  # an instance and a closed id have no amounts of a claim's to give back
-        return Not(record)
+        return Already() if record.kind == CLOSED else Not(record)
     back = {name: -amount for name, amount in record.amounts.items()}
-    condition = f"kind = '{CLAIM}' AND state IN ({', '.join('?' * len(states))})"
-    return _delete(record, condition, states, {}, back, why)
+    return _close("claims.release", record, states, {}, back, why)
 
 
 def destroy(record: Record) -> Done | Already | Not:
-    """Deletes the instance and gives its amounts back, on the provider's own record and on what is available."""
+    """Closes the instance and gives its amounts back, on the provider's own record and on what is available."""
     if record.kind != INSTANCE:  # read before it was consumed: only the instance says what it gives back
         now = as_it_is(record)
         if now is None or now.kind != INSTANCE:
-            return Already() if now is None else Not(now)
+            return Already() if now is None or now.kind == CLOSED else Not(now)
         record = now
-    states = (ACTIVE, DESTROYING)
-    return _delete(
-        record,
-        f"kind = '{INSTANCE}' AND state IN (?, ?)",
-        states,
-        record.gives_back,
-        record.gives_back,
-        INSTANCE_DESTROYED,
-    )
+    list_before(record)
+    back = record.gives_back
+    return _close("claims.destroy", record, (ACTIVE, DESTROYING), back, back, INSTANCE_DESTROYED)
 
 
-def _delete(
+def _close(
+    name: str,
     record: Record,
-    condition: str,
     states: Sequence[str],
     own: Mapping[str, int],
     available: Mapping[str, int],
     why: str,
 ) -> Done | Already | Not:
     shift = Shift(record.provider_id, record.resource_class, own, available)
+    cql = (
+        f"UPDATE {table(record.home)} SET {closed(record.resource_class)}, state = ?, expires_at = ? "
+        "WHERE root_id = ? AND provider_id = ? AND record_id = ? "
+        f"IF kind = ? AND state IN ({', '.join('?' * len(states))})"
+    )
+    key = [record.root_id, record.provider_id, record.id]
+    update = Statement(cql, [RELEASED, closed_until(), *key, record.kind, *states])
 
     def build(tree: Tree | None) -> list[Statement]:
-        cql = f"DELETE FROM {table(record.home)} WHERE root_id = ? AND provider_id = ? AND record_id = ? IF {condition}"
-        return [
-            Statement(cql, [record.root_id, record.provider_id, record.id, *states]),
-            give_room(record.home, record.root_id, shift, tree),
-            bump(record.home, record.root_id, tree),
-        ]
+        room = give_room(record.home, record.root_id, shift, tree)
+        return [update, room, bump(record.home, record.root_id, tree)]
 
-    outcome = repeat(record.home, record.root_id, build, needs_tree([record.resource_class]))
+    outcome = repeat(name, record.home, record.root_id, build, needs_tree([record.resource_class]))
     now = None if isinstance(outcome, Applied) else as_it_is(record)
-    if now is not None:
+    if now is not None and now.kind != CLOSED:
         return Not(now)
     # Also after a repetition that changed nothing: the one before may have died before it told anyone.
     news = News(why, record.provider_id, record.id, record.request_id, {"consumer": record.consumer})
     project_now(record.home, record.root_id, *([news] if isinstance(outcome, Applied) else []))
-    forget(record.home, [record.id])
     expire_id(record)
     return Done() if isinstance(outcome, Applied) else Already()

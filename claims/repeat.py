@@ -18,14 +18,15 @@ PAUSE = 0.2  # seconds between tries that got no answer
 
 
 def repeat(
-    home: Home, root_id: UUID, build: Callable[[Tree | None], Sequence[Statement]], read_first: bool
+    name: str, home: Home, root_id: UUID, build: Callable[[Tree | None], Sequence[Statement]], read_first: bool
 ) -> Applied | Refused:
-    """Runs `build(tree)` until it is answered. `read_first` (classes whose amounts are maps): gives it the tree, and
+    """Runs `build(tree)` until it is answered, each time through another coordinator. `name` is what fault tests call
+    it. `read_first` (classes whose amounts are maps): gives it the tree, and
     reads again when something else happened meanwhile. Raises Undecided, StoreUnavailable."""
     outcome: Outcome = Unknown("not run yet")
     for attempt in range(TRIES):
         tree = read_tree(home, root_id) if read_first else None
-        outcome = run(build(tree), home.datacenter)
+        outcome = run(build(tree), home.datacenter, name, attempt)
         if isinstance(outcome, Unknown):
             time.sleep(PAUSE * (attempt > 0))
             continue

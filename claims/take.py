@@ -67,7 +67,7 @@ def _has_room(order: Order, tree: Tree) -> bool:
 
 
 def _run(order: Order, tree: Tree | None) -> Taken | Lost | Closed | Unsettled:
-    match run(statements(order, tree), order.home.datacenter):
+    match run(statements(order, tree), order.home.datacenter, "claims.take"):
         case Applied():
             return Taken()
         case Refused() as refused:

@@ -13,6 +13,7 @@ CLAIMED = "claimed"
 NOTIFIED = "notified"
 BUILDING = "building"
 ACTIVE = "active"  # a claim without an agent, in a request that is active
+RELEASED = "released"  # a closed id whose claim was taken back, or whose instance is gone
 DESTROYING = "destroying"  # an instance whose request was deleted
 STATES = (HELD, CLAIMED, NOTIFIED, BUILDING, ACTIVE)
 CONSUMABLE = (CLAIMED, NOTIFIED, BUILDING)

@@ -13,7 +13,8 @@ from cassandra.util import uuid_from_time
 from django.conf import settings
 
 from conductor.identify import home_of, make_request_id
-from conductor.rows import RequestRow, insert, open_write, plan_json
+from conductor.open_work import put_on
+from conductor.rows import RequestRow, insert, plan_json
 from conductor.states import FAILED, SCHEDULING
 from conductor.types import Explanation, Plan, PlannedMember, ScheduleRequest, Try
 from providers import cells
@@ -117,7 +118,7 @@ def _lookups(
     if listed not in _noted_hours:
         writes.append((f"INSERT INTO {space}.request_hours (cell, hour) VALUES (?, ?)", [cell, hour]))
     if due_at is not None:
-        writes.append(open_write(home, request_id, due_at))
+        writes.append(put_on(home, request_id, due_at))
     return writes
 
 

@@ -5,14 +5,14 @@ from claims.consume import consume
 from claims.types import ACTIVE as CLAIM_ACTIVE
 from conductor.commit import confirm, tell
 from conductor.outcome import parts_of, records_of
-from conductor.rows import RequestRow, close_open
+from conductor.rows import RequestRow
 from conductor.states import ACTIVE
 from conductor.types import BUILT
 from providers.records import CLAIM
 
 
 def finish_active(row: RequestRow) -> None:
-    """Consumes what was built, marks claims without an agent active, takes the request off the list of open work."""
+    """Consumes what was built, marks claims without an agent active."""
     parts = parts_of(row)
     confirm([p for p in parts if p.agentless])
     for part, record in zip(parts, records_of(parts), strict=True):
@@ -22,5 +22,4 @@ def finish_active(row: RequestRow) -> None:
             mark.active(record)
         elif not part.agentless and part.state == BUILT:
             consume(record)
-    close_open(row)
     tell(row, ACTIVE)

@@ -95,6 +95,9 @@ def _claim(row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, i
     versions: dict[Any, tuple[int, int]] = {}
     attempts = 0
     while attempts < AGAIN:
+        # After the fresh state versions were read, not before: closed ids go when these are bumped (claims/closed.py).
+        if attempts and not _is_still_ours(row):
+            return _Tried(False, attempts, taken_over=True)
         attempts += 1
         order = _order(row, plan, members, versions)
         match take(order, tell=plan.holds):  # what is committed by this very transaction is told with the commit
@@ -110,24 +113,27 @@ def _claim(row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, i
                     forget(order.home, [m.claim_id for m in order.members])
                     # The decision saw room that is not there: repair its view.
                     repaired = [News(PROVIDER_REPAIRED, m.provider_id) for m in order.members]
-                    project_soon(
-                        order.home, order.root_id, *repaired
-                    )  # the decision saw room that is not there: repair its view
+                    project_soon(order.home, order.root_id, *repaired)
                     return _Tried(False, attempts)
     return _Tried(False, attempts)
 
 
 def _closed(row: RequestRow, attempts: int) -> _Tried:
     # Only a settler closes ids: this very process, for a try it gave up, or the conductor that took the request over.
+    return _Tried(False, attempts, taken_over=not _is_still_ours(row))
+
+
+def _is_still_ours(row: RequestRow) -> bool:
     now = find(row.request_id)
-    return _Tried(False, attempts, taken_over=now is None or now.version != row.version)
+    return now is not None and now.version == row.version
 
 
 def _settled(row: RequestRow, order: Order, attempts: int, until: float) -> _Tried:
     """No answer: close the first member's id. A batch is applied whole or not at all, so it speaks for all of them."""
     first = order.members[0]
     record = close(order.home, order.root_id, first.provider_id, first.claim_id, order.request_id, until)
-    return _Tried(record is not None, attempts)
+    # Whoever took the request over, or deletes it, may have released the claim before this saw it.
+    return _Tried(record is not None, attempts, taken_over=record is None and not _is_still_ours(row))
 
 
 def _still_fitting(lost: Lost, members: Sequence[tuple[PlannedMember, int]]) -> dict[Any, tuple[int, int]]:

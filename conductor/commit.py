@@ -17,7 +17,7 @@ from claims.take import news_of
 from claims.types import HELD
 from conductor.attempt import Attempted
 from conductor.outcome import records_of
-from conductor.rows import RequestRow, close_open, close_write, move, parts_json
+from conductor.rows import RequestRow, close_write, move, parts_json
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.types import Part, Plan
 from events.append import Write, append
@@ -92,7 +92,6 @@ def refuse(row: RequestRow, reason: str, response: Mapping[str, Any]) -> bool:
     moved = move(row, FAILED, reason=reason, response=json.dumps(response, separators=(",", ":")))
     if moved is None:
         return False
-    close_open(moved)
     tell(moved, FAILED, reason)
     return True
 

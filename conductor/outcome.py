@@ -113,6 +113,12 @@ def replay(row: RequestRow) -> Outcome | None:
     return Placed(row.request_id, claim_images(row, parts), max(1, row.attempts), replayed=True)
 
 
+def no_valid_host(row: RequestRow, decision: Decision) -> NoValidHost:
+    """The refusal that a decision without an assignment is."""
+    assert decision.explanation is not None
+    return NoValidHost(row.request_id, decision.explanation.as_json())
+
+
 def nowhere(decision: Decision) -> Outcome:
     """There is no cell: a refusal that no row could keep."""
     if decision.explanation is None:

@@ -4,7 +4,6 @@ Read top to bottom. It runs inside the web process that got the request; whateve
 finished by `run_conductor` from the request row (conductor/recover.py).
 """
 
-import datetime as dt
 import logging
 import random
 import time
@@ -12,14 +11,15 @@ import time
 from django.conf import settings
 
 from conductor import outcome
-from conductor.accept import accept, new_request_id, plan_of, response_of
+from conductor.accept import accept, new_request_id, plan_of
 from conductor.attempt import Attempted, attempt_plan
 from conductor.commit import abort, commit, refuse
 from conductor.decide import Decision, decide
 from conductor.identify import home_of
 from conductor.rows import RequestRow, find, move, plan_json
 from conductor.states import SCHEDULING
-from conductor.types import Contended, Mismatch, NoValidHost, Outcome, Pending, Placed, Plan, ScheduleRequest
+from conductor.twin import begin_again, lease_end, outcome_of_twin
+from conductor.types import Contended, Outcome, Pending, Placed, Plan, ScheduleRequest
 from providers.refusals import Undecided
 from store.failures import StoreUnavailable
 
@@ -36,7 +36,7 @@ def schedule(request: ScheduleRequest) -> Outcome:
     if request.request_id is not None:
         earlier = find(request.request_id)
         if earlier is not None:
-            return _twin(request, earlier, until)
+            return _repeat(request, earlier, until)
 
     decision = decide(request, rng)
     plan = plan_of(decision.assignment) if decision.assignment else None
@@ -48,16 +48,30 @@ def schedule(request: ScheduleRequest) -> Outcome:
     if row is None:
         return Pending(request_id)
     if not made:
-        return _twin(request, row, until)
-    if plan is None:
-        assert decision.explanation is not None
-        return NoValidHost(request_id, response_of(decision.explanation)["explain"])
+        return _repeat(request, row, until)
+    return _carry_out(request, row, plan, decision, until) if plan else outcome.no_valid_host(row, decision)
+
+
+def _repeat(request: ScheduleRequest, earlier: RequestRow, until: float) -> Outcome:
+    known = outcome_of_twin(request, earlier, until)
+    if known is not None:
+        return known
+    row = find(earlier.request_id) or earlier
+    decision = decide(request, rng)
+    if decision.assignment is None:
+        return outcome.no_valid_host(row, decision)
+    plan = plan_of(decision.assignment)
+    again = begin_again(row, plan)
+    return _carry_out(request, again, plan, decision, until) if again else Pending(row.request_id)
+
+
+def _carry_out(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Decision, until: float) -> Outcome:
     try:
         return _place(request, row, plan, decision, until)
     except (StoreUnavailable, Undecided) as error:
         # Something may have been claimed. The row stays open: the conductor finishes it, and its id can be asked for.
-        log.warning("request %s: nobody knows yet what became of it: %s", request_id, error)
-        return Pending(request_id)
+        log.warning("request %s: nobody knows yet what became of it: %s", row.request_id, error)
+        return Pending(row.request_id)
 
 
 def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Decision, until: float) -> Outcome:
@@ -65,10 +79,7 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
     for _ in range(settings.SCHEDULE_MAX_PLANS):
         tried = attempt_plan(row, plan, until)
         attempts += tried.attempts
-        if tried.taken_over:
-            abort(row, tried.parts)
-            return Pending(row.request_id)
-        if _enough(request, tried):
+        if not tried.taken_over and _enough(request, tried):
             placed = commit(row, plan, tried)
             if placed is None:
                 return Pending(row.request_id)
@@ -76,50 +87,23 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
             claims = outcome.claim_images(placed.row, tried.parts, placed.tree)
             return Placed(row.request_id, claims, attempts, explanation)
         abort(row, tried.parts)
+        if tried.taken_over:
+            return Pending(row.request_id)
         if time.monotonic() > until:
             break
         decision = decide(request, rng)  # everything the plan named was taken by others: look again
         if decision.assignment is None:
-            assert decision.explanation is not None
-            response = response_of(decision.explanation)
-            return (
-                NoValidHost(row.request_id, response["explain"])
-                if refuse(row, "no_valid_host", response)
-                else Pending(row.request_id)
-            )
+            answer = outcome.no_valid_host(row, decision)
+            return answer if refuse(row, "no_valid_host", {"explain": answer.explanation}) else Pending(row.request_id)
         plan = plan_of(decision.assignment)
-        moved = _replan(row, plan)
+        # Written before any of its claims, with a new epoch, so that no old id is claimed again.
+        moved = move(row, SCHEDULING, epoch=row.epoch + 1, plan=plan_json(plan), lease_until=lease_end())
         if moved is None:
             return Pending(row.request_id)
         row = moved
-    return (
-        Contended(row.request_id, attempts)
-        if refuse(row, "contended", {"attempts": attempts})
-        else Pending(row.request_id)
-    )
+    refused = refuse(row, "contended", {"attempts": attempts})
+    return Contended(row.request_id, attempts) if refused else Pending(row.request_id)
 
 
 def _enough(request: ScheduleRequest, tried: Attempted) -> bool:
     return bool(tried.parts) and (not tried.without or not request.all_or_nothing)
-
-
-def _replan(row: RequestRow, plan: Plan) -> RequestRow | None:
-    """The new plan is written before any of its claims, with a new epoch, so that no old id is claimed again."""
-    lease = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=settings.SCHEDULE_DEADLINE + settings.REQUEST_LEASE)
-    return move(row, SCHEDULING, epoch=row.epoch + 1, plan=plan_json(plan), lease_until=lease)
-
-
-def _twin(request: ScheduleRequest, row: RequestRow, until: float) -> Outcome:
-    """The first one with this id decides; while it is still at it, wait for it."""
-    if row.fingerprint != request.fingerprint:
-        return Mismatch(row.request_id)
-    pause = 0.05
-    while True:
-        answer = outcome.replay(row)
-        if answer is not None:
-            return answer
-        if time.monotonic() + pause > until:
-            return Pending(row.request_id)
-        time.sleep(pause)
-        pause = min(1.0, pause * 2)
-        row = find(row.request_id) or row

@@ -143,15 +143,17 @@ def _claim(claim_id: UUID, provider_id: UUID | None) -> Record:
     if record is None:
         if was_a_claim(claim_id) is None:
             raise NotFound(f"no claim {claim_id}")
-        raise ClaimGone(RELEASED, f"claim {claim_id} is gone: it was released, or its instance was destroyed")
+        raise _gone(None, claim_id)
     if provider_id not in (None, record.provider_id, record.root_id):  # the root's agent acts for its whole tree
         raise NotFound(f"no claim {claim_id} on this provider")
+    if record.kind == CLOSED:
+        raise _gone(record, claim_id)
     return record
 
 
 def _gone(record: Record | None, claim_id: UUID) -> ClaimGone:
-    if record is None:
-        return ClaimGone(RELEASED, f"claim {claim_id} is gone: it was released")
+    if record is None or (record.kind == CLOSED and record.state == RELEASED):
+        return ClaimGone(RELEASED, f"claim {claim_id} is gone: it was released, or its instance was destroyed")
     if record.kind == INSTANCE:
         return ClaimGone(CONSUMED, f"claim {claim_id} was consumed already")
     if record.kind == CLOSED:

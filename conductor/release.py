@@ -19,8 +19,9 @@ from claims.types import Not
 from conductor.activate import finish_active
 from conductor.attempt import part_of
 from conductor.commit import tell
+from conductor.open_work import put_on
 from conductor.outcome import parts_of, planned_parts, records_of
-from conductor.rows import RequestRow, close_open, get, move, open_write, parts_json, remember
+from conductor.rows import RequestRow, get, move, parts_json, remember
 from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
 from conductor.types import BUILT, GONE, Part
 from providers.records import CLAIM, INSTANCE
@@ -83,7 +84,7 @@ def start_release(
         parts = planned_parts(row) if row.state == SCHEDULING else parts_of(row)
         left = [replace(p, state=GONE) if only is None or p.claim_id in only else p for p in parts]
         columns = {"members": parts_json(left)}
-        write_many([open_write(row.home, row.request_id, _soon())])
+        write_many([put_on(row.home, row.request_id, _soon())])
         if only is None or all(p.state == GONE for p in left):
             moved = move(row, RELEASING, ends_as=ends_as, reason=why, **columns)
         elif _all_built(left):
@@ -151,7 +152,6 @@ def finish_release(row: RequestRow) -> RequestRow:
     moved = move(row, FAILED if row.ends_as == FAILED else RELEASED)
     if moved is None:
         return get(row.request_id)
-    close_open(moved)
     tell(moved, moved.state, moved.reason)
     remember(moved, moved.state, "conductor", moved.reason)
     return moved

@@ -10,17 +10,17 @@ from uuid import UUID, uuid1
 from cassandra.util import uuid_from_time
 
 from conductor.identify import home_of
-from conductor.states import ALLOWED, ENDED
+from conductor.open_work import Write, take_off
+from conductor.states import ALLOWED, ENDED, point
 from conductor.types import Part, Plan, PlannedMember, Try
 from providers.records import aware
 from providers.refusals import NotFound, Undecided
 from store.failures import StoreUnavailable
 from store.home import Home
 from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
-from store.session import keyspace, read, write
+from store.session import QUORUM, keyspace, lwt_profile, read, write
 
 TRIES = 4
-SLOTS = 16  # partitions of a cell's list of open requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,18 @@ class RequestRow:
     is_retired: bool = False
 
 
-def find(request_id: UUID) -> RequestRow | None:
+def find(request_id: UUID, at_home: bool = False) -> RequestRow | None:
+    """`at_home` asks the row's own data centre: for decisions that an answer from a copy that lags would make wrong."""
     home = home_of(request_id)
     if home is None:
         return None
-    rows = read(f"SELECT * FROM {_table(home)} WHERE request_id = ?", [request_id])
+    profile = lwt_profile(home.datacenter) if at_home else QUORUM
+    rows = read(f"SELECT * FROM {_table(home)} WHERE request_id = ?", [request_id], profile)
     if rows:
         return _row(home, rows[0])
     # After the first read, not beside it: a request that is being retired is copied before it is deleted.
-    retired = read(f"SELECT row FROM {keyspace(home.datacenter)}.ended_requests WHERE request_id = ?", [request_id])
+    cql = f"SELECT row FROM {keyspace(home.datacenter)}.ended_requests WHERE request_id = ?"
+    retired = read(cql, [request_id], profile)
     return replace(_row(home, _from_json(retired[0]["row"])), is_retired=True) if retired else None
 
 
@@ -83,7 +86,7 @@ def insert(home: Home, request_id: UUID, owner: UUID, columns: Mapping[str, Any]
     cql = f"INSERT INTO {_table(home)} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) IF NOT EXISTS"
     for attempt in range(TRIES):
         try:
-            outcome = run([Statement(cql, list(row.values()))], home.datacenter)
+            outcome = run([Statement(cql, list(row.values()))], home.datacenter, point("", row["state"]), attempt)
         except StoreUnavailable:
             if attempt:
                 return None  # a try before this one may have been applied
@@ -111,8 +114,8 @@ def move(row: RequestRow, state: str, **columns: Any) -> RequestRow | None:
     cql = f"UPDATE {_table(row.home)} SET {', '.join(f'{n} = ?' for n in sets)} WHERE request_id = ? IF version = ?"
     statement = Statement(cql, [*sets.values(), row.request_id, row.version])
     outcome: Outcome = Unknown("not run yet")
-    for _ in range(TRIES):
-        outcome = run([statement], row.home.datacenter)
+    for attempt in range(TRIES):
+        outcome = run([statement], row.home.datacenter, point(row.state, state), attempt)
         if isinstance(outcome, Applied):
             return _row(row.home, {**row.columns, **sets})
         if isinstance(outcome, Refused):
@@ -139,21 +142,9 @@ def history(row: RequestRow) -> list[dict[str, Any]]:
     )
 
 
-def open_write(home: Home, request_id: UUID, due_at: dt.datetime) -> tuple[str, Sequence[Any]]:
-    """The write that puts a request on its cell's list of open work, to be looked at when `due_at` has passed."""
-    cql = f"INSERT INTO {keyspace(home.datacenter)}.open_requests (cell, slot, request_id, due_at) VALUES (?, ?, ?, ?)"
-    return cql, [home.cell, request_id.int % SLOTS, request_id, due_at]
-
-
-def close_open(row: RequestRow) -> None:
-    """Takes a request off the list of open work: it ended, or waits for nothing but people."""
-    write(*close_write(row))
-
-
-def close_write(row: RequestRow) -> tuple[str, Sequence[Any]]:
-    """The write of `close_open`, for callers that send it together with others."""
-    cql = f"DELETE FROM {keyspace(row.home.datacenter)}.open_requests WHERE cell = ? AND slot = ? AND request_id = ?"
-    return cql, [row.home.cell, row.request_id.int % SLOTS, row.request_id]
+def close_write(row: RequestRow) -> Write:
+    """Takes a request off the list of open work, where accepting it had put it."""
+    return take_off(row.home, row.request_id, row.lease_until or row.created_at or dt.datetime.now(dt.UTC))
 
 
 def retire(row: RequestRow) -> None:
@@ -166,7 +157,7 @@ def retire(row: RequestRow) -> None:
     space = keyspace(row.home.datacenter)
     write(f"INSERT INTO {space}.ended_requests (request_id, row) VALUES (?, ?)", [row.request_id, _to_json(row)])
     cql = f"DELETE FROM {_table(row.home)} WHERE request_id = ? IF version = ?"
-    run([Statement(cql, [row.request_id, row.version])], row.home.datacenter)
+    run([Statement(cql, [row.request_id, row.version])], row.home.datacenter, "requests.retire")
 
 
 def _to_json(row: RequestRow) -> str:

@@ -62,11 +62,11 @@ def update(
     return _settled(key, [Statement(cql, values), _bump(key, generation)], nonce)
 
 
-def delete(key: Key, generation: int, closed: list[UUID]) -> Applied | Refused:
-    """Removes the row and the closed ids on it, if the tree is as it was read. Repeated, it is refused."""
-    cql = f"DELETE FROM {key.table} WHERE root_id = ? AND provider_id = ? AND record_id = ? IF EXISTS"
-    statements = [Statement(cql, [key.root_id, key.provider_id, record_id]) for record_id in (NIL, *closed)]
-    statements.append(_bump(key, generation))
+def delete(key: Key, generation: int) -> Applied | Refused:
+    """Removes the row and all closed ids on it, if the tree is as it was read. Repeated, it is refused."""
+    cql = f"DELETE FROM {key.table} WHERE root_id = ? AND provider_id = ?"
+    one, where = f"{cql} AND record_id = ? IF EXISTS", [key.root_id, key.provider_id]
+    statements = [Statement(one, [*where, NIL]), Statement(cql, where), _bump(key, generation)]
     for _ in range(TRIES):
         outcome = run(statements, key.home.datacenter)
         if not isinstance(outcome, Unknown):

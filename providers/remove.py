@@ -6,7 +6,7 @@ from uuid import UUID
 from events.types import PROVIDER_REMOVED, News
 from providers.heartbeat import silence
 from providers.own_row import Key, delete
-from providers.records import CLOSED, Location, Tree, locate, read_tree
+from providers.records import Location, Tree, locate, read_tree
 from providers.refusals import Busy, Conflict, NotFound
 from providers.unprojected import project_location, put_on
 from store.lwt import Applied
@@ -29,8 +29,7 @@ def remove(provider_id: UUID) -> None:
             raise NotFound(f"no provider {provider_id}")
         _refuse_while_in_use(tree, provider_id)
         name = tree.providers[provider_id].row["name"]
-        closed = [r.id for r in tree.records if r.provider_id == provider_id and r.kind == CLOSED]
-        if isinstance(delete(Key(location.home, location.root_id, provider_id), tree.generation, closed), Applied):
+        if isinstance(delete(Key(location.home, location.root_id, provider_id), tree.generation), Applied):
             _clear_up(location, name)
             return
     raise Busy(f"provider {provider_id} is being changed by others all the time; repeat")

@@ -14,8 +14,9 @@ from cassandra.connection import ConnectionBusy, ConnectionException
 from cassandra.pool import NoConnectionsAvailable
 from cassandra.query import BatchStatement, BatchType
 
+from store import failpoints
 from store.failures import StoreUnavailable
-from store.session import lwt_profile, prepare, session
+from store.session import coordinator, lwt_profile, prepare, session
 
 Row = dict[str, Any]
 
@@ -55,11 +56,20 @@ class Unknown:
 Outcome = Applied | Refused | Unknown
 
 
-def run(statements: Sequence[Statement], datacenter: str) -> Outcome:
+def run(statements: Sequence[Statement], datacenter: str, name: str = "", attempt: int = 0) -> Outcome:
     """Runs one conditional statement, or several as one batch on one partition, at their home data centre.
 
-    Raises StoreUnavailable when it certainly was not run: no coordinator could be reached, or too few replicas lived.
+    `name` is what fault tests call it (store/failpoints.py). `attempt`: how many times it got no answer before; each
+    goes to another coordinator, for the first may be paused. Raises StoreUnavailable when it certainly was not run: no
+    coordinator could be reached, or too few replicas lived.
     """
+    if failpoints.reach(name, failpoints.BEFORE):
+        return Unknown("failpoint: not sent")
+    outcome = _run(statements, datacenter, attempt)
+    return Unknown("failpoint: answer lost") if failpoints.reach(name, failpoints.AFTER) else outcome
+
+
+def _run(statements: Sequence[Statement], datacenter: str, attempt: int) -> Outcome:
     profile = lwt_profile(datacenter)
     bound = [prepare(s.cql).bind(s.values) for s in statements]
     if len(bound) == 1:
@@ -69,7 +79,8 @@ def run(statements: Sequence[Statement], datacenter: str) -> Outcome:
         for statement in bound:
             query.add(statement)
     try:
-        rows = session().execute(query, execution_profile=profile).all()
+        host = coordinator(query, profile, attempt) if attempt else None
+        rows = session().execute(query, execution_profile=profile, host=host).all()
     except Unavailable as error:
         raise StoreUnavailable(f"too few replicas alive in {datacenter}: {error}") from error
     except NoHostAvailable as error:

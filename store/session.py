@@ -23,6 +23,7 @@ from cassandra.policies import (
     FallthroughRetryPolicy,
     TokenAwarePolicy,
 )
+from cassandra.pool import Host
 from cassandra.protocol import IsBootstrappingErrorMessage, OverloadedErrorMessage, ServerError
 from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement, dict_factory
 from django.conf import settings
@@ -56,6 +57,14 @@ _sessions: dict[int, Session] = {}
 def lwt_profile(datacenter: str) -> str:
     """The profile for transactions on rows at home in `datacenter`: LOCAL_SERIAL + LOCAL_QUORUM on its coordinators."""
     return f"lwt:{datacenter}"
+
+
+def coordinator(query: Any, profile: str, attempt: int) -> Host | None:
+    """Another coordinator for each attempt, in the order that the profile asks them in; None: there is but one."""
+    connected = session()
+    policy = connected.get_execution_profile(profile).load_balancing_policy
+    hosts = list(policy.make_query_plan(query.keyspace, query))
+    return hosts[attempt % len(hosts)] if len(hosts) > 1 else None
 
 
 def keyspace(datacenter: str | None = None) -> str:

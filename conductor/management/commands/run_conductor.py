@@ -1,17 +1,21 @@
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from conductor.recover import recover_cell, shards_in_turn, sweep_shard
+from claims.lookups import SLOTS
+from conductor.recover import recover_cell
 from conductor.retire import retire_ended
+from conductor.sweep import shards_in_turn, sweep_claims, sweep_shard
 from providers import cells
 from providers.unprojected import finish
 from store.failures import SchemaMissing, StoreUnavailable
+from store.home import Home
 
 RETIRE_EVERY = 60.0  # seconds
 
@@ -33,12 +37,13 @@ class Command(BaseCommand):
         if options["once"]:
             finish_work()
             retire_work()
+            sweep_all()
             return
         # Beside the rest: moving many old requests away takes its time, and nothing waits for it.
         retiring = threading.Thread(target=repeat, args=(retire_work, RETIRE_EVERY, stop), daemon=True)
         retiring.start()
-        sweeping = threading.Thread(target=repeat, args=(Sweep(), settings.CONDUCTOR_INTERVAL, stop), daemon=True)
-        sweeping.start()
+        for sweep in (SweepShards(), SweepClaims()):
+            threading.Thread(target=repeat, args=(sweep, settings.CONDUCTOR_INTERVAL, stop), daemon=True).start()
         repeat(finish_work, settings.CONDUCTOR_INTERVAL, stop)
         self.stdout.write("conductor: stopped")
 
@@ -68,7 +73,18 @@ def retire_work() -> None:
         retire_ended(home)
 
 
-class Sweep:
+def sweep_all() -> None:
+    """Every shard and every list of claims once."""
+    for shard in shards_in_turn():
+        sweep_shard(*shard)
+    for home in cells.all_homes():
+        for slot in range(SLOTS):
+            _, after = sweep_claims(home, slot, None)
+            while after is not None:
+                _, after = sweep_claims(home, slot, after)
+
+
+class SweepShards:
     """One shard of the capacity table a call, in turn: compared with the records, and repaired."""
 
     def __init__(self) -> None:
@@ -82,3 +98,26 @@ class Sweep:
         repaired = sweep_shard(*shard)
         if repaired:
             log.info("cell %s, %s shard %d: %d projections repaired", shard[0].cell, shard[1], shard[2], repaired)
+
+
+class SweepClaims:
+    """One page of the list of claims of a cell a call, in turn, removed cells too."""
+
+    def __init__(self) -> None:
+        self._lists = self._in_turn()
+        self._at: tuple[Home, int] | None = None
+        self._after: UUID | None = None
+
+    def _in_turn(self) -> Iterator[tuple[Home, int]]:
+        return ((home, slot) for home in cells.all_homes() for slot in range(SLOTS))
+
+    def __call__(self) -> None:
+        if self._after is None:
+            self._at = next(self._lists, None)
+        if self._at is None:
+            self._lists = self._in_turn()
+            return
+        swept, self._after = sweep_claims(*self._at, self._after)
+        if swept.ghosts or swept.closed:
+            cell = self._at[0].cell
+            log.info("cell %s: %d claims without a request, %d closed ids removed", cell, swept.ghosts, swept.closed)

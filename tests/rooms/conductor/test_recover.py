@@ -13,11 +13,13 @@ from conductor.attempt import attempt_plan
 from conductor.commit import commit
 from conductor.decide import decide
 from conductor.find import read_request
+from conductor.open_work import due, put_on
 from conductor.place import schedule
 from conductor.progress import ClaimGone, building, built, not_built
-from conductor.recover import recover, recover_cell, sweep_shard
+from conductor.recover import recover, recover_cell
 from conductor.release import delete_request, release_claim
-from conductor.rows import find, open_write
+from conductor.rows import find
+from conductor.sweep import sweep_shard
 from conductor.types import Pending, Placed, ScheduleRequest
 from providers import cells, own_row
 from providers.find import ProviderFilter, list_providers
@@ -30,7 +32,7 @@ from providers.unprojected import finish
 from scheduler.types import Resource
 from store.failures import StoreUnavailable
 from store.lwt import Unknown
-from store.session import keyspace, read, write_many
+from store.session import write
 
 VCPUS = Resource("compute", {"vcpus": 2})
 DISK = Resource("block_storage", {"capacity_gb": 10})
@@ -278,7 +280,7 @@ def test_work_of_a_removed_cell_is_still_looked_for(cell, host):
 
 def test_a_request_whose_row_never_came_is_forgotten(cell, cassandra):
     lost = uuid.uuid4()
-    write_many([open_write(cell.home, lost, long_ago())])
+    write(*put_on(cell.home, lost, long_ago()))
+    assert [entry.request_id for entry in due(cell.home)] == [lost]
     recover_cell(cell.home)
-    cql = f"SELECT request_id FROM {keyspace('dc1')}.open_requests WHERE cell = ? AND slot = ?"
-    assert read(cql, [cell.name, lost.int % 16]) == []
+    assert list(due(cell.home)) == []

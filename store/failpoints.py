@@ -1,0 +1,63 @@
+"""Points at which a fault can be planted: before and after every transaction on a claim or a request.
+
+Off unless the setting FAILPOINT names one, such as `claims.take:after=kill`: the process kills itself there with
+SIGKILL. `stop` is SIGSTOP; `lost` makes it as if no answer came (`before`: and nothing was sent). `#3` at the end: only
+the third time that the point is reached. For fault tests; never set it elsewhere.
+"""
+
+import os
+import re
+import signal
+import threading
+from dataclasses import dataclass
+
+from django.conf import settings
+
+BEFORE, AFTER = "before", "after"
+KILL, STOP, LOST = "kill", "stop", "lost"
+_FORM = re.compile(r"([a-z_.-]+):(before|after)=(kill|stop|lost)(?:#([1-9]\d*))?")
+_lock = threading.Lock()
+
+
+@dataclass(slots=True)
+class Armed:
+    """One fault, and how many times its point is still to be passed before it strikes (once)."""
+
+    name: str
+    phase: str
+    action: str
+    left: int
+
+
+def parse(text: str) -> Armed | None:
+    """Raises ValueError."""
+    if not text:
+        return None
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ValueError(f"FAILPOINT is {text!r}: it must look like claims.take:after=kill#1 (kill, stop or lost)")
+    name, phase, action, number = found.groups()
+    return Armed(name, phase, action, int(number or 1))
+
+
+_armed: Armed | None = parse(settings.FAILPOINT)
+
+
+def arm(text: str) -> None:
+    """Plants a fault in this process; "" takes it out again."""
+    global _armed
+    _armed = parse(text)
+
+
+def reach(name: str, phase: str) -> bool:
+    """Strikes if a fault is planted here. True: what was sent, or its answer, is to be taken for lost."""
+    armed = _armed
+    if armed is None or armed.name != name or armed.phase != phase:
+        return False
+    with _lock:
+        armed.left -= 1
+        if armed.left != 0:
+            return False
+    if armed.action != LOST:
+        os.kill(os.getpid(), signal.SIGKILL if armed.action == KILL else signal.SIGSTOP)
+    return armed.action == LOST
