@@ -77,12 +77,12 @@ def was_a_claim(claim_id: UUID) -> UUID | None:
 
 
 def on_provider(provider_id: UUID) -> list[Record]:
-    """Claims, instances and closed ids on one provider. Raises NotFound."""
+    """Claims and instances on one provider. Raises NotFound."""
     location = locate(provider_id)
     tree = read_tree(location.home, location.root_id)
     if provider_id not in tree.providers:
         raise NotFound(f"no provider {provider_id}")
-    return [r for r in tree.records if r.provider_id == provider_id]
+    return [r for r in tree.records if r.provider_id == provider_id and r.kind != CLOSED]
 
 
 def list_claims(wanted: ClaimFilter, limit: int, cursor: str | None = None) -> ClaimPage:

@@ -30,7 +30,7 @@ class Transition:
 TRANSITIONS: tuple[Transition, ...] = (
     Transition("", SCHEDULING, "conductor.accept", "a plan was made: ordered attempts with the ids of their claims"),
     Transition("", FAILED, "conductor.accept", "no valid host, after a full sweep"),
-    Transition(FAILED, SCHEDULING, "conductor.place", "asked for again after it was interrupted, or lost every try"),
+    Transition(FAILED, SCHEDULING, "conductor.twin", "asked for again after it was interrupted, or lost every try"),
     Transition(SCHEDULING, SCHEDULING, "conductor.place", "every try of the plan was refused: a new plan"),
     Transition(SCHEDULING, CLAIMED, "conductor.place", "every tree of the plan is held: the commit point"),
     Transition(SCHEDULING, FAILED, "conductor.place", "tries or time used up, or no valid host any more"),
