@@ -1,10 +1,12 @@
-"""The admin of claims: who holds what, to read. They are made, consumed and released by requests, not here."""
+"""The admin of claims: who holds what. Requests make and consume them; conductor/release_admin.py releases them."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
 
 from claims.find import ClaimFilter, find, list_claims
 from claims.models import ClaimRecord
@@ -14,7 +16,8 @@ from providers.admin_sections import arithmetic, number, provider_link, request_
 from providers.records import CLAIM, Record, read_provider
 from providers.refusals import NotFound
 from store.record_admin import RecordAdmin
-from store.record_pages import ListFilter, ListPage, Section
+from store.record_pages import ListFilter, ListPage, Section, Selection
+from store.record_roles import ADMIN, OPERATOR, role_of
 
 
 @admin.register(ClaimRecord)
@@ -23,6 +26,7 @@ class ClaimAdmin(RecordAdmin):
     refused = REFUSED
     writable = False
     columns = ("claim", "state", "cell", "provider", "takes", "consumer", "project", "made")
+    selection = Selection("Release the chosen claims…", "conductor_release_claims", "claim")
 
     def list_filters(self) -> Sequence[ListFilter]:
         states = tuple((state, state) for state in STATES)
@@ -64,6 +68,11 @@ class ClaimAdmin(RecordAdmin):
         if record.kind != CLAIM:
             facts.append(("Gives back", words(record.gives_back)))
         return [Section("Claim", facts=facts), arithmetic(tree, own)]
+
+    def tools(self, request: HttpRequest, record: Record) -> Sequence[tuple[str, str]]:
+        if record.kind != CLAIM or role_of(request.user) not in (OPERATOR, ADMIN):
+            return ()
+        return [("Release…", f"{reverse('admin:conductor_release_claims')}?claim={record.id}")]
 
     def claim(self, record: Record) -> Any:
         return short(record.id)

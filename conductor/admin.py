@@ -1,4 +1,6 @@
-"""The admin of requests: the life of each, to read: what was asked, the plan, what came of it, who moved it and why."""
+"""The admin of requests: the life of each, to read and to end: what was asked, the plan, what came of it, who moved it
+and why. Claims are released here too: whoever releases one moves its request.
+"""
 
 import datetime as dt
 import json
@@ -6,18 +8,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 
 from conductor.find import RequestFilter, list_requests, read_request
 from conductor.models import RequestRecord
+from conductor.release_admin import end_page, release_page
 from conductor.states import ALL
 from conductor.types import RequestView
 from events.tail import time_of
 from providers.admin_filters import REFUSED, cell_filter, uuid_of
 from providers.admin_sections import claim_link, provider_link, short, words
+from providers.records import CLAIM, INSTANCE
 from providers.refusals import NotFound
 from store.record_admin import RecordAdmin
 from store.record_pages import ListFilter, ListPage, Section
+from store.record_reachable import reachable
+from store.record_roles import ADMIN, OPERATOR, role_of
 
 
 @admin.register(RequestRecord)
@@ -63,18 +72,38 @@ class RequestAdmin(RecordAdmin):
             Section("As it was asked", facts=[("Body", _json(record.body))]),
         ]
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.release_view)
+        return [path("release-claims/", view, name="conductor_release_claims"), *super().get_urls()]
+
+    @reachable
+    def release_view(self, request: HttpRequest) -> HttpResponse:
+        return release_page(self, request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return role_of(request.user) in (OPERATOR, ADMIN)
+
+    @reachable
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        if not self.has_delete_permission(request):
+            raise PermissionDenied
+        try:
+            return end_page(self, request, self.shown(self.read(object_id)))
+        except NotFound:
+            return self.gone(request, object_id)
+
     def request(self, record: RequestView) -> Any:
         return short(record.request_id)
 
     def claims(self, record: RequestView) -> int:
-        return len(record.records)
+        return sum(1 for r in record.records if r.kind in (CLAIM, INSTANCE))
 
     def made(self, record: RequestView) -> str | None:
         return _time(record.created_at)
 
 
 def _what_came(record: RequestView) -> list[Section]:
-    found = {r.id: r for r in record.records}
+    found = {r.id: r for r in record.records if r.kind in (CLAIM, INSTANCE)}  # closed ids are no claims
     rows = [
         [
             claim_link(found[part.claim_id]) if part.claim_id in found else part.claim_id,

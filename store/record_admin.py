@@ -4,8 +4,7 @@ Django's own change list, forms and deletion speak SQL (the engine's answers to 
 what they save is unconditional. Here a subclass says how to list, read, create, change and remove; the pages are ours.
 """
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -13,17 +12,18 @@ from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION
-from django.contrib.admin.utils import construct_change_message, unquote
+from django.contrib.admin.utils import construct_change_message, quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
-from store.failures import SchemaMissing, StoreUnavailable
 from store.record_forms import VERSION, carry_version, hidden_fields, open_only
 from store.record_history import write_entry
 from store.record_lists import CURSOR, SEARCH, headers, list_context, rows
-from store.record_pages import ListFilter, ListPage, Section, Shown
+from store.record_pages import ListFilter, ListPage, Section, Selection, Shown
+from store.record_reachable import reachable
 from store.record_roles import ADMIN, OPERATOR, role_of
 from store.record_saving import save
 
@@ -38,19 +38,6 @@ class _NoChecks:
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[Any]:
         return []
-
-
-def _page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A view that says so when Cassandra is not there, instead of failing."""
-
-    @functools.wraps(view)
-    def guarded(self: "RecordAdmin", request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(self, request, *args, **kwargs)
-        except (StoreUnavailable, SchemaMissing) as error:
-            return self.unavailable(request, error)
-
-    return guarded
 
 
 class RecordAdmin(_ModelAdmin):
@@ -77,6 +64,9 @@ class RecordAdmin(_ModelAdmin):
     version_label: ClassVar[str] = VERSION
     operator_fields: ClassVar[frozenset[str]] = frozenset()
     """The form fields that an operator may change (draining); all others are for admins."""
+    list_template: ClassVar[str] = "admin/records/list.html"
+    selection: ClassVar[Selection | None] = None
+    """What operators and admins may do with several records of the list."""
 
     # What a subclass says.
 
@@ -106,6 +96,10 @@ class RecordAdmin(_ModelAdmin):
     def name_of(self, record: Any) -> str:
         return self.key_of(record)
 
+    def url_of(self, record: Any) -> str:
+        """The page that the list leads to."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=(quote(self.key_of(record)),))
+
     def version_of(self, record: Any) -> str:
         """What a form is opened with and saved against; empty: this record has none."""
         return ""
@@ -120,6 +114,10 @@ class RecordAdmin(_ModelAdmin):
 
     def sections(self, record: Any) -> Sequence[Section]:
         """What a record's page shows besides the form."""
+        return ()
+
+    def tools(self, request: HttpRequest, record: Any) -> Sequence[tuple[str, str]]:
+        """(label, url) of the links on top of a record's page."""
         return ()
 
     def create(self, cleaned: Mapping[str, Any]) -> Any:
@@ -165,7 +163,7 @@ class RecordAdmin(_ModelAdmin):
         except self.not_found:
             return None
 
-    @_page
+    @reachable
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -185,21 +183,23 @@ class RecordAdmin(_ModelAdmin):
             "rows": rows(self, page.records),
             **list_context(filters, asked, search, cursor, page.next),
         }
-        return self._answer(request, "admin/records/list.html", context)
+        if self.selection is not None and role_of(request.user) in (OPERATOR, ADMIN):
+            context |= {"selection": self.selection, "selection_url": reverse(f"admin:{self.selection.view}")}
+        return self._answer(request, self.list_template, context)
 
-    @_page
+    @reachable
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         shown = self.get_object(request, unquote(object_id)) if object_id else None
         if object_id and shown is None:
-            return self._gone(request, object_id)
+            return self.gone(request, object_id)
         may_write = self.has_change_permission(request, shown) if shown else self.has_add_permission(request)
         may_see = self.has_view_permission(request, shown) if shown and request.method == "GET" else may_write
         if not may_see:
             raise PermissionDenied
         if not self.writable:
-            return self._answer(request, "admin/records/detail.html", self._facts(shown))
+            return self._answer(request, "admin/records/detail.html", self._facts(request, shown))
         form = self._form(request, shown, may_write)
         if request.method == "POST" and form.is_valid():
             saved = save(self, form, shown)
@@ -209,26 +209,27 @@ class RecordAdmin(_ModelAdmin):
                 return self.response_change(request, saved) if shown else self.response_add(request, saved)
         return self._form_page(request, form, shown)
 
-    @_page
+    @reachable
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         shown = self.get_object(request, unquote(object_id))
         if shown is None:
-            return self._gone(request, object_id)
+            return self.gone(request, object_id)
         if not self.has_delete_permission(request, shown):
             raise PermissionDenied
-        context = {**self._facts(shown), "title": f"Delete {self.opts.verbose_name}"}
+        refusal = ""
         if request.method == "POST":
             try:
                 self.remove(shown.record)
                 write_entry(request.user, self.model, shown, DELETION, [])
                 return self.response_delete(request, str(shown), shown.pk)
             except self.not_found:
-                return self._gone(request, object_id)
+                return self.gone(request, object_id)
             except self.refused as error:
-                context["refusal"] = str(error)
-        return self._answer(request, "admin/records/delete.html", context)
+                refusal = f"Not deleted: {error}"
+        question = f"Delete the {self.opts.verbose_name} “{shown}”? It is refused while anything still uses it."
+        return self.confirm(request, shown, "Delete", question, "Yes, delete it", refusal=refusal)
 
-    @_page
+    @reachable
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         return super().history_view(request, object_id, extra_context)
 
@@ -239,12 +240,20 @@ class RecordAdmin(_ModelAdmin):
         answer["Retry-After"] = "5"
         return answer
 
+    def confirm(
+        self, request: HttpRequest, shown: Shown | None, verb: str, question: str, yes: str, **context: Any
+    ) -> HttpResponse:
+        """Asks before something is done that cannot be taken back. `shown`: the record it is about, None: several."""
+        facts = self._facts(request, shown) if shown else {}
+        asked = {"title": f"{verb} {self.opts.verbose_name}", "verb": verb, "question": question, "yes": yes}
+        return self._answer(request, "admin/records/confirm.html", {**facts, **asked, **context})
+
     # How they are made.
 
     def shown(self, record: Any) -> Shown:
         return Shown(record, self.key_of(record), self.name_of(record), self.opts)
 
-    def _gone(self, request: HttpRequest, key: str) -> HttpResponse:
+    def gone(self, request: HttpRequest, key: str) -> HttpResponse:
         self.message_user(request, f"There is no {self.opts.verbose_name} {unquote(key)} (any more).", messages.WARNING)
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
@@ -258,11 +267,13 @@ class RecordAdmin(_ModelAdmin):
         request.current_app = self.admin_site.name  # as Django's own admin does
         return TemplateResponse(request, template, whole, status=status)
 
-    def _facts(self, shown: Shown | None) -> dict[str, Any]:
+    def _facts(self, request: HttpRequest, shown: Shown | None) -> dict[str, Any]:
         return {
             "original": shown,
             "title": str(shown),
             "sections": self.sections(shown.record) if shown else (),
+            "tools": self.tools(request, shown.record) if shown else (),
+            "has_delete_permission": self.has_delete_permission(request, shown),
         }
 
     def _form(self, request: HttpRequest, shown: Shown | None, may_write: bool) -> forms.Form:
@@ -281,7 +292,7 @@ class RecordAdmin(_ModelAdmin):
         verb = ("Change" if may_write else "View") if shown else "Add"
         context = {
             **self.admin_site.each_context(request),
-            **self._facts(shown),
+            **self._facts(request, shown),
             "title": f"{verb} {self.opts.verbose_name}",
             "subtitle": str(shown) if shown else None,
             "adminform": adminform,

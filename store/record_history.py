@@ -10,14 +10,15 @@ from django.contrib.contenttypes.models import ContentType
 from store.record_pages import Shown
 
 
-def write_entry(user: Any, model: Any, shown: Shown, flag: int, message: Sequence[Any]) -> None:
+def write_entry(user: Any, model: Any, shown: Shown, flag: int, message: Sequence[Any] | str) -> None:
+    """`message`: Django's own description of what changed in a form, or a sentence."""
     LogEntry.objects.create(
         user=user,
         content_type=_content_type(model),
         object_id=shown.pk,
         object_repr=str(shown)[:200],
         action_flag=flag,
-        change_message=json.dumps(message),
+        change_message=message if isinstance(message, str) else json.dumps(message),
     )
 
 

@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib.admin.utils import quote
-from django.urls import reverse
-
-from store.record_pages import ListFilter
+from store.record_pages import ListFilter, Row
 
 SEARCH, CURSOR = "q", "next"
 
@@ -45,13 +42,13 @@ def headers(admin: Any) -> list[tuple[str, bool]]:
     return [(str(label), name in admin.numbers) for label, name in zip(labels, names, strict=True)]
 
 
-def rows(admin: Any, records: Sequence[Any]) -> list[tuple[str, list[tuple[Any, bool]]]]:
-    """(url of the record's page, its cells: value and is it a number)."""
-    view = f"admin:{admin.opts.app_label}_{admin.opts.model_name}_change"
+def rows(admin: Any, records: Sequence[Any]) -> list[Row]:
+    names = admin.list_columns()
     return [
-        (
-            reverse(view, args=(quote(admin.key_of(record)),)),
-            [(admin.value(record, name), name in admin.numbers) for name in admin.list_columns()],
+        Row(
+            admin.url_of(record),
+            [(admin.value(record, name), name in admin.numbers) for name in names],
+            admin.key_of(record),
         )
         for record in records
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,24 @@ class ListFilter:
     name: str
     title: str
     choices: tuple[tuple[str, str], ...] = ()
+
+
+class Row(NamedTuple):
+    """A line of a list: where its record's page is, its cells (value, is it a number), and its key."""
+
+    url: str
+    cells: Sequence[tuple[Any, bool]]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What may be done with several records of a list: a page (the name of its url in the admin), which gets the chosen
+    keys as `field` in its query and asks before it does anything."""
+
+    label: str
+    view: str
+    field: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,7 @@ def test_pages_follow_each_other_without_gaps(host, cell, browser, monkeypatch):
     seen, url = [], f"{listing()}?cell={cell.name}"
     for _ in range(5):
         answer = browser.get(url)
-        seen += [link.split("/")[-3] for link, _ in answer.context["rows"]]
+        seen += [link.split("/")[-3] for link, *_ in answer.context["rows"]]
         if not answer.context["next_url"]:
             break
         url = listing() + answer.context["next_url"]
