@@ -61,6 +61,7 @@ def recover(home: Home, request_id: UUID, due_at: dt.datetime) -> tuple[dt.datet
     if row.state == RELEASING:
         after = push(row)
         return _unless_ended(after), after.state != row.state
+    push(row)  # parts that were to go, and whoever said so died
     if row.state == ACTIVE:
         finish_active(row)
         return None, True

@@ -18,7 +18,8 @@ from claims.release import release
 from claims.types import BUILDING, HELD
 from conductor.recover import recover
 from conductor.rows import RequestRow, find
-from conductor.states import ENDED
+from conductor.states import ENDED, RELEASING
+from conductor.types import GONE
 from events.types import PROVIDER_REPAIRED, News
 from providers import cells
 from providers.records import CLAIM, CLOSED, Location, Record
@@ -81,8 +82,10 @@ def _settle_ghost(record: Record) -> bool:
 def _is_strange(record: Record, row: RequestRow) -> bool:
     if row.state in ENDED:
         return True
-    # A hold of a plan that was given up. Claims that agents see carry the epoch that was committed.
-    return record.epoch < row.epoch and record.id not in {part.claim_id for part in row.parts}
+    part = next((part for part in row.parts if part.claim_id == record.id), None)
+    if part is None:  # a hold of a plan that was given up? Claims that agents see carry the epoch that was committed
+        return record.epoch < row.epoch
+    return part.state == GONE and row.state != RELEASING
 
 
 def _by_tree(records: Sequence[Record]) -> Iterator[list[Record]]:
