@@ -11,6 +11,7 @@ from uuid import UUID
 from dashboard.apply import apply_image, host_of, remove
 from dashboard.types import Delta, State
 from providers.find import read_cell
+from providers.heartbeat import HEARD, counts
 from providers.image import image_of
 from providers.records import Tree, tree_of
 from providers.shards import all_shards
@@ -31,8 +32,8 @@ def load(home: Home) -> State:
 
 
 def heard(home: Home) -> set[str]:
-    """The roots whose agents are heard from now: what is left of the heartbeats, shard by shard."""
-    return {str(row["provider_id"]) for row in read_shards(home, "provider_id", "heartbeats")}
+    """The roots whose agents are heard from now, shard by shard."""
+    return {str(row["provider_id"]) for row in read_shards(home, HEARD, "heartbeats") if counts(row)}
 
 
 def compare(state: State, home: Home) -> Delta:
