@@ -3,19 +3,23 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from django.conf import settings
 
 from conductor.types import DryRun, Explanation, ScheduleRequest
 from providers import cells
-from providers.candidates import query_text, reread, sample, sweep
+from providers.candidates import beside, query_text, reread, sample, sweep
 from providers.refusals import Invalid, NotFound
 from scheduler import filters as filter_list
+from scheduler import reasons
 from scheduler import weighers as weigher_list
 from scheduler.assign import Assignment, assign
 from scheduler.filters.capacity import short_by
+from scheduler.filters.kind import Filter
 from scheduler.fits import fits
-from scheduler.select import enabled_filters, rank, run_filters
+from scheduler.select import Filtered, enabled_filters, rank, run_filters
+from scheduler.trees import Trees, on_one_tree, trees_of
 from scheduler.types import Candidate, Policy, Resource, Stage
 from store.home import Home
 
@@ -28,6 +32,15 @@ class Decision:
 
     assignment: Assignment | None
     explanation: Explanation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A provider that falls short by amounts, by how much, and how far off that is."""
+
+    candidate: Candidate
+    short_by: Mapping[str, int]
+    distance: float
 
 
 def policy_of(request: ScheduleRequest) -> Policy:
@@ -55,7 +68,7 @@ def decide(request: ScheduleRequest, rng: random.Random) -> Decision:
     homes = homes_of(request)
     exact = request.search == "all" or any(multiplier < 0 for multiplier in policy.weighers.values())
     if not exact:
-        found = _assign_in_some_cell(request, _sampled(request, homes, policy, rng), policy, rng)
+        found = _from_samples(request, homes, policy, rng)
         if found is not None:
             explanation = explain(request.resources[0], homes, policy) if request.explain else None
             return Decision(found, explanation)
@@ -63,18 +76,21 @@ def decide(request: ScheduleRequest, rng: random.Random) -> Decision:
 
 
 def dry_run(request: ScheduleRequest, limit: int) -> DryRun:
-    """Everything that fits the request's first resource, best first; reads only."""
+    """Everything that fits the request's first resource, beside what else is asked for on its tree, best first; reads
+    only."""
     policy, homes = policy_of(request), homes_of(request)
     resource = request.resources[0]
-    filtered = run_filters(sweep(homes, resource.resource_class), resource, enabled_filters(policy))
-    explanation = _explanation(resource, policy, filtered.funnel, filtered.short)
-    return DryRun(rank(filtered.passed, resource, policy)[:limit], explanation)
+    everything, filtered = _everything(request, homes, policy)
+    fitting = [one.passed for one in filtered]
+    left, stages = _one_tree_stage(request, fitting, trees_of(list(everything.values())), 0)
+    explanation = _explanation(resource, policy, [*filtered[0].funnel, *stages], _misses(filtered[0].short, resource))
+    return DryRun(rank(left, resource, policy)[:limit], explanation)
 
 
 def explain(resource: Resource, homes: Sequence[Home], policy: Policy) -> Explanation:
     """The funnel of one resource over every provider of its class."""
     filtered = run_filters(sweep(homes, resource.resource_class), resource, enabled_filters(policy))
-    return _explanation(resource, policy, filtered.funnel, filtered.short)
+    return _explanation(resource, policy, filtered.funnel, _misses(filtered.short, resource))
 
 
 def homes_of(request: ScheduleRequest) -> list[Home]:
@@ -88,16 +104,47 @@ def homes_of(request: ScheduleRequest) -> list[Home]:
     return [cell.home] if cell.state == cells.ENABLED else []
 
 
-def _sampled(
+def _from_samples(
     request: ScheduleRequest, homes: Sequence[Home], policy: Policy, rng: random.Random
-) -> list[Sequence[Candidate]]:
+) -> Assignment | None:
+    """An assignment among samples of each resource's providers, or None.
+
+    Hosts and GPUs that were sampled each for itself rarely meet on one tree. So with children among them, what else is
+    on the trees of a sample is read, of the rarest resource's first: the trees that it leaves are the fewest.
+    """
     enough = max(settings.SCHEDULE_SAMPLE_HOSTS, 2 * request.count)
     filters = enabled_filters(policy)
-    return [sample(homes, resource, filters, enough, rng).fitting for resource in request.resources]
+    samples = [sample(homes, resource, filters, enough, rng) for resource in request.resources]
+    fitting: list[Sequence[Candidate]] = [one.fitting for one in samples]
+    if len(samples) == 1 or all(c.parent_id is None for one in fitting for c in one):
+        return _assign_in_some_cell(request, fitting, {}, policy, rng)
+    classes = {resource.resource_class for resource in request.resources}
+    seen: dict[UUID, Candidate] = {}
+    roots: set[UUID] = set()
+    for index in sorted(range(len(samples)), key=lambda i: len(fitting[i]) / max(1, samples[i].shards_read)):
+        unread = [c for c in fitting[index] if c.root_id not in roots]
+        seen |= {c.provider_id: c for c in beside(unread, classes)}
+        roots |= {c.root_id for c in unread}
+        # Children of trees that were not read are left out: nobody knows what they bind.
+        known = [
+            _fitting(resource, filters, [c for c in one if c.parent_id is None and c.root_id not in roots], seen)
+            for resource, one in zip(request.resources, fitting, strict=True)
+        ]
+        found = _assign_in_some_cell(request, known, trees_of([list(seen.values())]), policy, rng)
+        if found is not None:
+            return found
+    return None
+
+
+def _fitting(
+    resource: Resource, filters: Sequence[Filter], sampled: Sequence[Candidate], seen: Mapping[UUID, Candidate]
+) -> list[Candidate]:
+    of_class = [c for c in seen.values() if c.resource_class == resource.resource_class]
+    return [*sampled, *(c for c in of_class if fits(c, resource, filters) is None)]
 
 
 def _assign_in_some_cell(
-    request: ScheduleRequest, fitting: Sequence[Sequence[Candidate]], policy: Policy, rng: random.Random
+    request: ScheduleRequest, fitting: Sequence[Sequence[Candidate]], trees: Trees, policy: Policy, rng: random.Random
 ) -> Assignment | None:
     """An assignment with every resource in one cell (several resources belong together), or None."""
     if len(request.resources) == 1:
@@ -105,7 +152,7 @@ def _assign_in_some_cell(
     in_all = set.intersection(*({c.cell for c in one} for one in fitting))
     for cell in rng.sample(sorted(in_all), len(in_all)):
         here = [[c for c in one if c.cell == cell] for one in fitting]
-        found = _complete(assign(request.resources, here, request.count, policy, rng), request)
+        found = _complete(assign(request.resources, here, request.count, policy, rng, trees), request)
         if found is not None:
             return found
     return None
@@ -117,28 +164,36 @@ def _complete(found: Assignment, request: ScheduleRequest) -> Assignment | None:
     return None
 
 
-def _swept(request: ScheduleRequest, homes: Sequence[Home], policy: Policy, rng: random.Random) -> Decision:
-    filters = enabled_filters(policy)
+def _everything(
+    request: ScheduleRequest, homes: Sequence[Home], policy: Policy
+) -> tuple[dict[str, list[Candidate]], list[Filtered]]:
+    """Every provider of the classes asked for, by class, and what the filters leave of them, by resource."""
     everything: dict[str, list[Candidate]] = {}
     for resource in request.resources:
         if resource.resource_class not in everything:
             everything[resource.resource_class] = sweep(homes, resource.resource_class)
-    filtered = [run_filters(everything[r.resource_class], r, filters) for r in request.resources]
-    found = _assign_in_some_cell(request, [f.passed for f in filtered], policy, rng)
+    filters = enabled_filters(policy)
+    return everything, [run_filters(everything[r.resource_class], r, filters) for r in request.resources]
+
+
+def _swept(request: ScheduleRequest, homes: Sequence[Home], policy: Policy, rng: random.Random) -> Decision:
+    filters = enabled_filters(policy)
+    everything, filtered = _everything(request, homes, policy)
+    trees = trees_of(list(everything.values()))
+    found = _assign_in_some_cell(request, [f.passed for f in filtered], trees, policy, rng)
     if found is None:
         fresh = [_reread_short(f.short, r) for f, r in zip(filtered, request.resources, strict=True)]
         fitting = [
             [*f.passed, *(c for c in again if fits(c, r, filters) is None)]
             for f, again, r in zip(filtered, fresh, request.resources, strict=True)
         ]
-        found = _assign_in_some_cell(request, fitting, policy, rng)
+        found = _assign_in_some_cell(request, fitting, trees, policy, rng)
         if found is None:
-            index = _narrowest(request, fitting, policy, rng)
-            explanation = _explanation(request.resources[index], policy, filtered[index].funnel, fresh[index])
-            return Decision(None, explanation)
+            return Decision(None, _why_not(request, filtered, fresh, fitting, trees, policy, rng))
     if not request.explain:
         return Decision(found, None)
-    return Decision(found, _explanation(request.resources[0], policy, filtered[0].funnel, filtered[0].short))
+    misses = _misses(filtered[0].short, request.resources[0])
+    return Decision(found, _explanation(request.resources[0], policy, filtered[0].funnel, misses))
 
 
 def _reread_short(short: Sequence[Candidate], resource: Resource) -> list[Candidate]:
@@ -152,26 +207,58 @@ def _reread_short(short: Sequence[Candidate], resource: Resource) -> list[Candid
     return [*reread(could), *never]
 
 
-def _narrowest(
-    request: ScheduleRequest, fitting: Sequence[Sequence[Candidate]], policy: Policy, rng: random.Random
-) -> int:
-    """Which resource to explain: the first that does not even fit alone, else the one with the fewest hosts."""
+def _why_not(
+    request: ScheduleRequest,
+    filtered: Sequence[Filtered],
+    fresh: Sequence[Sequence[Candidate]],
+    fitting: Sequence[Sequence[Candidate]],
+    trees: Trees,
+    policy: Policy,
+    rng: random.Random,
+) -> Explanation:
+    """Of the first resource that does not fit alone, else of the one that fewest trees can take with the others."""
     for index, (resource, candidates) in enumerate(zip(request.resources, fitting, strict=True)):
         if assign([resource], [candidates], request.count, policy, rng).missing:
-            return index
-    return min(range(len(fitting)), key=lambda index: len(fitting[index]))
+            return _explanation(resource, policy, filtered[index].funnel, _misses(fresh[index], resource))
+    left = on_one_tree(request.resources, fitting, trees)
+    index = min(range(len(fitting)), key=lambda i: (len(left[i]), len(fitting[i])))
+    stages = _one_tree_stage(request, fitting, trees, index)[1]
+    misses = _misses(fresh[index], request.resources[index])
+    if stages:  # nearest are those that fall short where this resource would fit
+        roots = {c.root_id for c in fitting[index]}
+        misses = [
+            miss
+            for other, resource in enumerate(request.resources)
+            if other != index
+            for miss in _misses([c for c in fresh[other] if c.root_id in roots], resource)
+        ]
+    return _explanation(request.resources[index], policy, [*filtered[index].funnel, *stages], misses)
 
 
-def _explanation(
-    resource: Resource, policy: Policy, funnel: Sequence[Stage], short: Sequence[Candidate]
-) -> Explanation:
-    misses = [(c, short_by(c, resource)) for c in short]
-    misses.sort(key=lambda miss: (_distance(miss[1], resource.amounts), miss[0].name))
+def _one_tree_stage(
+    request: ScheduleRequest, fitting: Sequence[Sequence[Candidate]], trees: Trees, index: int
+) -> tuple[Sequence[Candidate], list[Stage]]:
+    """Who of one resource's candidates is left when what belongs on one tree must fit there; no stage when nobody had
+    to go."""
+    left = on_one_tree(request.resources, fitting, trees)[index]
+    removed = len(fitting[index]) - len(left)
+    if not removed:
+        return fitting[index], []
+    return left, [Stage(reasons.SAME_TREE, len(left), removed, reasons.SAME_TREE)]
+
+
+def _misses(short: Sequence[Candidate], resource: Resource) -> list[Miss]:
+    missing = [(c, short_by(c, resource)) for c in short]
+    return [Miss(c, by, _distance(by, resource.amounts)) for c, by in missing if by]
+
+
+def _explanation(resource: Resource, policy: Policy, funnel: Sequence[Stage], misses: Sequence[Miss]) -> Explanation:
+    nearest = sorted(misses, key=lambda miss: (miss.distance, miss.candidate.name))[:NEAREST]
     considered = funnel[0].left + funnel[0].removed if funnel else 0
     return Explanation(
         considered,
         tuple(funnel),
-        tuple((c.provider_id, c.name, missing) for c, missing in misses[:NEAREST]),
+        tuple((miss.candidate.provider_id, miss.candidate.name, miss.short_by) for miss in nearest),
         resource.resource_class,
         query_text(resource, enabled_filters(policy)),
     )

@@ -58,6 +58,7 @@ def hear(state: State, heard: Set[str]) -> Delta:
 
 def host_of(image: Mapping[str, Any], heard: Set[str]) -> Host:
     claims = image["claims"]  # a list in events and records, a number in rows of the capacity table
+    heartbeat = image.get("root_heartbeat", image["heartbeat"])  # events of older versions have only its own
     return Host(
         id=image["id"],
         name=image["name"],
@@ -66,8 +67,8 @@ def host_of(image: Mapping[str, Any], heard: Set[str]) -> Host:
         parent=image["parent"],
         state=image["state"],
         state_reason=image["state_reason"],
-        heartbeat=image["heartbeat"],
-        alive=_alive(image["heartbeat"], image["root"], heard),
+        heartbeat=heartbeat,
+        alive=_alive(heartbeat, image["root"], heard),
         rack=image["failure_domain"]["rack"],
         zone=image["failure_domain"]["zone"],
         generation=image["generation"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dashboard.snapshot import heard, read_shards
 from providers import cells
 from providers.cells import Cell
-from providers.heartbeat import ALWAYS
+from providers.heartbeat import ALWAYS, mode_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ def overview() -> list[CellLine]:
 
 
 def _line(cell: Cell) -> CellLine:
-    rows = list(read_shards(cell.home, "root_id, resource_class, heartbeat, state, claims"))
+    rows = list(read_shards(cell.home, "root_id, resource_class, heartbeat, root_heartbeat, state, claims"))
     beating = heard(cell.home)
     classes = Counter(row["resource_class"] for row in rows)
     return CellLine(
         cell,
         hosts=len(rows),
-        silent=sum(1 for row in rows if row["heartbeat"] != ALWAYS and str(row["root_id"]) not in beating),
+        silent=sum(1 for row in rows if mode_of(row) != ALWAYS and str(row["root_id"]) not in beating),
         not_enabled=sum(1 for row in rows if row["state"] != "enabled"),
         claims=sum(row["claims"] or 0 for row in rows),
         classes=sorted(classes.items()),

@@ -1,20 +1,22 @@
 """The query: which providers could take a resource, found shard by shard.
 
 `sample` reads shards in random order, a random stretch of each, until enough fit: one shard costs the same at 100 hosts
-and at 100,000. `sweep` reads every provider of the class, for packing, explanations and before anyone is told "no".
+and at 100,000. `beside` reads what else is on the trees of a sample. `sweep` reads every provider of the class, for
+packing, explanations and before anyone is told "no".
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from providers.heartbeat import ALWAYS, alive_among
+from providers.heartbeat import ALWAYS, alive_among, mode_of
 from providers.records import candidate_of, read_tree, tree_of
-from providers.resource_classes.kind import ResourceClass
+from providers.resource_classes.kind import NIL, ResourceClass
 from providers.resource_classes.registry import resource_class
 from providers.shards import all_shards, known_shards, shards
+from providers.tree_columns import complete, select
 from scheduler.filters.kind import Filter
 from scheduler.fits import fits
 from scheduler.types import Candidate, Resource
@@ -90,6 +92,23 @@ def sweep(homes: Sequence[Home], resource_class_name: str) -> list[Candidate]:
     return found
 
 
+def beside(candidates: Sequence[Candidate], classes: Collection[str]) -> list[Candidate]:
+    """All providers of these classes on the candidates' trees, before any filter, from their own records. One partition
+    a tree: as many as the sample found, however large the cloud is."""
+    alive = {c.root_id: c.alive for c in candidates}  # the root's agent speaks for the whole tree
+    homes = {c.root_id: Home(c.cell, c.datacenter) for c in candidates}
+    found: list[Candidate] = []
+    selects = {root: select(home, root) for root, home in homes.items()}
+    # ALLOW FILTERING inside one partition: its claims and instances are not wanted.
+    pages = read_many([(f"{selects[root][0]} AND record_id = ? ALLOW FILTERING", [root, NIL]) for root in homes])
+    for (root, home), rows in zip(homes.items(), pages, strict=True):
+        enough = complete(root, rows, selects[root][1])
+        tree = tree_of(home, root, rows) if enough else read_tree(home, root)
+        wanted = [own for own in tree.providers.values() if own.row["resource_class"] in classes]
+        found += [candidate_of(tree, own, alive[root]) for own in wanted]
+    return found
+
+
 def reread(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The same providers from their own records, as they are now: the projection may lag. Removed ones are left out."""
     fresh: list[Candidate] = []
@@ -154,7 +173,7 @@ def _query(
 
 def _candidates(home: Home, of_class: ResourceClass, rows: Sequence[Mapping[str, Any]]) -> list[Candidate]:
     alive = alive_among(rows, home)
-    return [_candidate(home, of_class, row, row["heartbeat"] == ALWAYS or row["root_id"] in alive) for row in rows]
+    return [_candidate(home, of_class, row, mode_of(row) == ALWAYS or row["root_id"] in alive) for row in rows]
 
 
 def _candidate(home: Home, of_class: ResourceClass, row: Mapping[str, Any], alive: bool) -> Candidate:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from providers import cells
-from providers.heartbeat import ALWAYS, alive_among
+from providers.heartbeat import ALWAYS, alive_among, mode_of
 from providers.image import Image, image_of, image_of_row
 from providers.records import OwnRow, Tree
 from providers.refusals import Invalid, NotFound
@@ -67,7 +67,7 @@ def with_alive(rows: Sequence[Mapping[str, Any]], home: Home) -> list[Image]:
     images = []
     for row in rows:
         image = image_of_row(row, row["generation"])
-        image["alive"] = row["heartbeat"] == ALWAYS or row["root_id"] in alive
+        image["alive"] = mode_of(row) == ALWAYS or row["root_id"] in alive
         images.append(image)
     return images
 
@@ -77,12 +77,12 @@ def image_with_alive(tree: Tree, own: OwnRow) -> Image:
     image = image_of(tree, own)
     root = tree.providers.get(tree.root_id, own).row
     row = {
-        "heartbeat": own.row["heartbeat"],
+        "heartbeat": root["heartbeat"],
         "root_id": tree.root_id,
         "root_resource_class": root["resource_class"],
         "root_shard": root["shard"],
     }
-    image["alive"] = own.row["heartbeat"] == ALWAYS or tree.root_id in alive_among([row], tree.home)
+    image["alive"] = root["heartbeat"] == ALWAYS or tree.root_id in alive_among([row], tree.home)
     return image
 
 

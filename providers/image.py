@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from providers.records import OwnRow, Record, Tree
+from providers.heartbeat import mode_of
+from providers.records import OwnRow, Record, Tree, state_above
 from providers.resource_classes.registry import resource_class
 
 Image = dict[str, Any]
@@ -12,7 +13,8 @@ Image = dict[str, Any]
 def image_of(tree: Tree, own: OwnRow) -> Image:
     """From the record itself: with its claims in flight, each with id, state and amounts."""
     image = image_of_row(own.row, tree.generation)
-    image["root_state"] = tree.providers[tree.root_id].row["state"] if tree.root_id in tree.providers else "missing"
+    image["root_state"] = state_above(tree, own) if tree.root_id in tree.providers else "missing"
+    image["root_heartbeat"] = tree.providers.get(tree.root_id, own).row["heartbeat"]
     image["claims"] = [claim_image(record) for record in tree.claims_on(own.id)]
     image["instances"] = len(tree.instances_on(own.id))
     return image
@@ -47,6 +49,7 @@ def image_of_row(row: Mapping[str, Any], generation: int) -> Image:
         "aggregates": sorted(row["aggregates"] or ()),
         "failure_domain": {"rack": row["rack"] or "", "zone": row["zone"] or ""},
         "heartbeat": row["heartbeat"],
+        "root_heartbeat": mode_of(row),
         "claims": row.get("claims") or 0,
         "instances": row.get("instances") or 0,
     }

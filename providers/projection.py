@@ -18,7 +18,7 @@ from uuid import UUID
 from events.append import Write, event_writes, forget_directory
 from events.types import PROVIDER_REMOVED, News
 from providers.image import image_of
-from providers.records import OwnRow, Tree, read_tree, tree_of
+from providers.records import OwnRow, Tree, read_tree, state_above, tree_of
 from providers.refusals import NotFound
 from providers.resource_classes.kind import COMMON, ResourceClass
 from providers.tree_columns import complete, select
@@ -113,10 +113,11 @@ def _upsert(tree: Tree, own: OwnRow) -> Write:
     root = tree.providers.get(tree.root_id, own).row
     extra: dict[str, Any] = {
         "generation": tree.generation,
-        "root_state": root["state"],
+        "root_state": state_above(tree, own),
         "root_state_version": root["state_version"],
         "root_resource_class": root["resource_class"],
         "root_shard": root["shard"],
+        "root_heartbeat": root["heartbeat"],
         "traits": sorted(own.row["traits"] or ()),
         "aggregates": sorted(own.row["aggregates"] or ()),
         "claims": len(tree.claims_on(own.id)),

@@ -184,6 +184,17 @@ def _claimed(row: Row) -> dict[str, int]:
     return {name: value for name, value in amounts.items() if value}
 
 
+def state_above(tree: Tree, own: OwnRow) -> str:
+    """What the root and the parents in between say to a provider: `enabled`, or the first other state from the root's
+    down (a root's own is its own). A parent that is not in `tree`, as after a refusal, is not asked."""
+    states = [tree.providers.get(tree.root_id, own).row["state"]]
+    parent = tree.providers.get(own.row["parent_id"])
+    while parent is not None:
+        states.append(parent.row["state"])
+        parent = tree.providers.get(parent.row["parent_id"])
+    return next((state for state in states if state != "enabled"), "enabled")
+
+
 def candidate_of(tree: Tree, own: OwnRow, alive: bool = True) -> Candidate:
     """The provider's record as a decision sees it, for `fits` after a refusal and for near misses."""
     row, root = own.row, tree.providers.get(tree.root_id, own)
@@ -196,7 +207,7 @@ def candidate_of(tree: Tree, own: OwnRow, alive: bool = True) -> Candidate:
         name=row["name"],
         state=row["state"],
         state_reason=row["state_reason"] or "",
-        root_state=root.row["state"],
+        root_state=state_above(tree, own),
         state_version=own.state_version,
         root_state_version=root.state_version,
         generation=tree.generation,

@@ -6,6 +6,7 @@ CAPACITY = "capacity"
 PROPERTIES = "properties"
 TRAITS = "traits"
 AGGREGATES = "aggregates"
+SAME_TREE = "same_tree"
 
 SENTENCES = {
     NOT_ALIVE: "no heartbeat from the host's agent within its time to live",
@@ -14,4 +15,5 @@ SENTENCES = {
     PROPERTIES: "a property differs from what was asked",
     TRAITS: "a required trait is missing or a forbidden one is present",
     AGGREGATES: "not a member of an aggregate that was asked for",
+    SAME_TREE: "what else was asked for is on the same tree, but does not fit there",
 }

@@ -3,11 +3,14 @@
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from scheduler import filters as filter_list
 from scheduler import weighers as weigher_list
 from scheduler.filters.kind import Filter
 from scheduler.types import Candidate, Policy, Ranked, Resource, Stage
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def rank(candidates: Iterable[Candidate], resource: Resource, policy: Policy) ->
     return sorted(ranked, key=lambda r: (-r.weight, r.candidate.provider_id.bytes))
 
 
-def pick(ranked: Sequence[Ranked], policy: Policy, rng: random.Random) -> list[Ranked]:
+def pick(ranked: Sequence[T], policy: Policy, rng: random.Random) -> list[T]:
     """The choice first, then its alternates: the best `subset` in random order (so that many schedulers with one view
     do not all pick the same host), then the next best, `alternates` + 1 in all."""
     best = list(ranked[: max(1, policy.subset)])

@@ -18,7 +18,8 @@ Row = Mapping[str, Any]
 # The columns of the capacity table that every class has and a decision needs.
 COMMON = tuple(
     "root_id provider_id parent_id cell resource_class shard generation name state state_reason state_version "
-    "root_state root_state_version root_resource_class root_shard traits aggregates rack zone heartbeat".split()
+    "root_state root_state_version root_resource_class root_shard root_heartbeat traits aggregates rack zone "
+    "heartbeat".split()
 )
 
 
