@@ -6,6 +6,7 @@ standard library, because the agent runs on hosts where none of the portal's pac
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,16 @@ ROUTE_BUILDING = "/api/claims/{claim_id}/building"
 ROUTE_CONSUME = "/api/claims/{claim_id}/consume"
 ROUTE_FAILED = "/api/claims/{claim_id}/failed"
 ROUTE_DESTROYED = "/api/requests/{request_id}/destroyed"
+ROUTE_SOCKET = "/ws/agent/"
+
+SOCKET_TOKENS = 1000
+"""Most tokens that one connection speaks for; a larger fleet opens several."""
+
+SOCKET_LONGEST = 100_000
+"""Longest message of an agent, in characters: that many tokens in one `add`."""
+
+HELLO, ADDED, ORDERS, DROPPED, ERROR = "hello", "added", "orders", "dropped", "error"
+CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN, CLOSE_TRY_AGAIN = 4401, 4403, 1013
 
 REASON_RELEASED = "released"
 
@@ -27,6 +38,7 @@ REASON_LIMIT = 1000
 DEFAULT_HEARTBEAT_INTERVAL = 10.0
 DEFAULT_HEARTBEAT_TTL = 30.0
 DEFAULT_POLL_INTERVAL = 2.0
+DEFAULT_FALLBACK_POLL_INTERVAL = 30.0
 DEFAULT_REPORT_INTERVAL = 300.0
 
 
@@ -125,6 +137,16 @@ class HeartbeatAnswer:
     interval: float
 
 
+@dataclass(frozen=True)
+class SocketMessage:
+    """What the portal says on the agents' socket. `refused`: position in the `add` it answers, and why."""
+
+    type: str
+    providers: tuple[str, ...]
+    refused: Mapping[int, str]
+    detail: str
+
+
 def parse_claim(data: object) -> ClaimOrder:
     """Raises ProtocolError for anything an agent could not act on safely, ids that are not UUIDs first of all."""
     body = _mapping(data, "claim")
@@ -182,6 +204,28 @@ def parse_heartbeat(data: object) -> HeartbeatAnswer:
     )
 
 
+def parse_add(text: str | None) -> tuple[str, ...]:
+    """The tokens that an agent wants its connection to speak for too; the one message that it may send."""
+    if text is None or len(text) > SOCKET_LONGEST:
+        raise ProtocolError(f"a message is JSON text of at most {SOCKET_LONGEST} characters")
+    body = _mapping(_json(text), "message")
+    tokens = _list(body, "tokens")
+    if body.get("type") != "add" or not tokens or not all(isinstance(one, str) and one.isascii() for one in tokens):
+        raise ProtocolError('say {"type": "add", "tokens": ["...", ...]}')
+    return tuple(map(str, tokens))
+
+
+def parse_socket_message(text: str | bytes) -> SocketMessage:
+    body = _mapping(_json(text), "message")
+    refused = [_mapping(one, "refused") for one in _list(body, "refused")]
+    return SocketMessage(
+        type=_text(body, "type"),
+        providers=tuple(map(str, _list(body, "providers"))),
+        refused={position: _text(one, "code") for one in refused if isinstance(position := one.get("token"), int)},
+        detail=_text(body, "detail"),
+    )
+
+
 def parse_instance(data: object) -> InstanceOrder:
     """A claim without an instance (null) is one with no names: the agent's default image is built."""
     if data is None:
@@ -202,6 +246,13 @@ def parse_amounts(data: object) -> Mapping[str, int]:
             raise ProtocolError(f"amounts.{column}: not an integer")
         amounts[column] = amount
     return amounts
+
+
+def _json(text: str | bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("not JSON") from error
 
 
 def _mapping(data: object, name: str) -> Mapping[str, object]:

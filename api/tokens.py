@@ -4,7 +4,7 @@ import datetime as dt
 import functools
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -52,6 +52,12 @@ def are_valid(tokens: Iterable[str]) -> bool:
     wanted = {digest(token) for token in tokens}
     known = Token.objects.filter(digest__in=wanted, revoked_at__isnull=True).values_list("digest", flat=True)
     return wanted == set(known)
+
+
+def bound(digests: Collection[str]) -> dict[str, UUID]:
+    """Those of these tokens, by their digests, that are valid and an agent's, and the provider each is bound to."""
+    found = Token.objects.filter(digest__in=digests, revoked_at__isnull=True, provider_id__isnull=False)
+    return dict(found.values_list("digest", "provider_id"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The ASGI application that daphne serves: HTTP to Django, WebSockets to the dashboard."""
+"""The ASGI application that daphne serves: HTTP to Django, WebSockets to the dashboard and to the agents."""
 
 import os
 from types import SimpleNamespace
@@ -10,9 +10,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sched_portal.settings")
 django.setup(set_prefix=False)  # before anything that needs Django's apps
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from django.urls import re_path  # noqa: E402
+from django.urls import path, re_path  # noqa: E402
 from rest_framework.exceptions import AuthenticationFailed  # noqa: E402
 
+from agents.protocol import ROUTE_SOCKET  # noqa: E402
+from api.agent_socket import AgentSocket  # noqa: E402
 from api.authenticate import TokenAuthentication  # noqa: E402
 from dashboard.identify import Identify, refuse  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
@@ -29,5 +31,6 @@ def token_role(header: str) -> str | None:
     return found[0].role if found else None
 
 
-routes = URLRouter([*websocket_urlpatterns, re_path("", refuse)])
-application = ProtocolTypeRouter({"http": ThreadedHandler(), "websocket": Identify(routes, token_role)})
+viewers = Identify(URLRouter([*websocket_urlpatterns, re_path("", refuse)]), token_role)
+sockets = URLRouter([path(ROUTE_SOCKET.lstrip("/"), AgentSocket.as_asgi()), re_path("", viewers)])
+application = ProtocolTypeRouter({"http": ThreadedHandler(), "websocket": sockets})

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from agents.node.fields import ConfigurationError, Fields
 from agents.protocol import (
+    DEFAULT_FALLBACK_POLL_INTERVAL,
     DEFAULT_HEARTBEAT_INTERVAL,
     DEFAULT_POLL_INTERVAL,
     DEFAULT_REPORT_INTERVAL,
@@ -29,6 +30,7 @@ ENVIRONMENT = {
     "SCHED_AGENT_CA_FILE": "ca_file",
     "SCHED_AGENT_DEFAULT_IMAGE": "default_image",
     "SCHED_AGENT_POLL_INTERVAL": "poll_interval",
+    "SCHED_AGENT_FALLBACK_POLL_INTERVAL": "fallback_poll_interval",
     "SCHED_AGENT_HEARTBEAT_INTERVAL": "heartbeat_interval",
     "SCHED_AGENT_REPORT_INTERVAL": "report_interval",
 }
@@ -85,6 +87,7 @@ class Configuration:
     default_image: str
     noop: NoopConfiguration
     poll_interval: float
+    fallback_poll_interval: float
     heartbeat_interval: float
     report_interval: float
     measure_interval: float
@@ -121,6 +124,7 @@ def _configuration(file: Fields, environment: Mapping[str, str]) -> Configuratio
         default_image=file.text("default_image", ""),
         noop=_noop(file.section("noop")),
         poll_interval=file.seconds("poll_interval", DEFAULT_POLL_INTERVAL),
+        fallback_poll_interval=file.seconds("fallback_poll_interval", DEFAULT_FALLBACK_POLL_INTERVAL),
         heartbeat_interval=file.seconds("heartbeat_interval", DEFAULT_HEARTBEAT_INTERVAL),
         report_interval=file.seconds("report_interval", DEFAULT_REPORT_INTERVAL),
         measure_interval=file.seconds("measure_interval", 30.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -33,6 +34,7 @@ class Host:
         builder: Builder,
         journal: Journal,
     ) -> None:
+        self.provider_id, self.token, self.name = provider.provider_id, provider.token, provider.name
         self._provider = provider
         self._settings = settings
         self._journal = journal.bind(provider=provider.name)
@@ -46,13 +48,15 @@ class Host:
         self._reported_at = 0.0
         self._heartbeat_interval = settings.heartbeat_interval
         self._unreadable: set[str] = set()
+        self._is_told = False
+        self._look = asyncio.Event()
 
     async def run(self) -> None:
         await asyncio.sleep(random.uniform(0, SPREAD_PER_PROVIDER * len(self._settings.providers)))
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._forever("report", self.report))
-            loops.create_task(self._forever("heartbeat", self.heartbeat))
-            loops.create_task(self._forever("poll", self.poll))
+            loops.create_task(self._forever("report", self.report, asyncio.Event()))
+            loops.create_task(self._forever("heartbeat", self.heartbeat, asyncio.Event()))
+            loops.create_task(self._forever("poll", self.poll, self._look))
 
     async def run_once(self) -> None:
         """One report, one heartbeat, then orders until a look brings no new ones and what was begun is settled."""
@@ -97,7 +101,29 @@ class Host:
             self._consider(claim)
         for order in page.destroy:
             self._take_away(order)
-        return self._settings.poll_interval * random.uniform(0.8, 1.2)
+        interval = self._settings.poll_interval
+        if self._is_told:
+            interval = max(interval, self._settings.fallback_poll_interval)
+        return interval * random.uniform(0.8, 1.2)
+
+    def look_now(self) -> None:
+        """There may be orders. While a look is under way it is followed by another."""
+        self._look.set()
+
+    def hear(self) -> None:
+        """From now on the portal says when there are orders; what was before, this host looks for itself."""
+        self._is_told = True
+        self._look_soon()
+
+    def hear_nothing(self) -> None:
+        """Nobody tells this host any more."""
+        if self._is_told:
+            self._is_told = False
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        """As soon as polling would: thousands of hosts lose a portal and find it again in the same moment."""
+        asyncio.get_running_loop().call_later(random.uniform(0, self._settings.poll_interval), self._look.set)
 
     def _consider(self, claim: ClaimOrder) -> None:
         """A claim that is known is being lived already, however often the portal shows it."""
@@ -129,14 +155,18 @@ class Host:
             self._lives.pop(life.instance.claim_id, None)
             self._changed()
 
-    async def _forever(self, name: str, turn: Callable[[], Awaitable[float]]) -> None:
+    async def _forever(self, name: str, turn: Callable[[], Awaitable[float]], now: asyncio.Event) -> None:
+        """Turn after turn, with the pause that each asks for, or `now`."""
         while True:
+            now.clear()
             try:
                 pause = await turn()
             except Exception as error:  # an answer that makes no sense, a disk that cannot be measured: later again
                 self._journal.error(f"{name} failed, trying again", error=repr(error))
                 pause = AFTER_ERROR
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await now.wait()
 
     async def _end_siblings(self, instance: Instance) -> None:
         """A request ends as a whole, so its others end here too, told or not: `destroyed` names no claim. Can go when

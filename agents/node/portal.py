@@ -81,7 +81,7 @@ class Portal:
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             verify=ssl.create_default_context(cafile=ca_file or None),
             # A proxy named in the environment is for portals elsewhere, never for one on this machine.
-            trust_env=not _is_loopback(url),
+            trust_env=not is_loopback(url),
         )
         _spare_httpcore_a_search()
         # The pool looks at every connection for every waiting request each time one of them ends; with a fleet's
@@ -225,7 +225,7 @@ def _jittered(seconds: float) -> float:
     return seconds * random.uniform(0.5, 1.0)
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

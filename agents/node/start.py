@@ -18,7 +18,9 @@ from agents.node.fields import ConfigurationError
 from agents.node.host import Host
 from agents.node.inventory import check_measurable
 from agents.node.journal import Journal, open_journal
+from agents.node.listen import Listening
 from agents.node.portal import Portal
+from agents.protocol import SOCKET_TOKENS
 
 EXIT_CONFIGURATION = 2
 
@@ -68,6 +70,8 @@ async def _work(configuration: Configuration, builder: Builder, journal: Journal
         async with asyncio.TaskGroup() as group:
             for host in hosts:
                 group.create_task(host.run_once() if once else host.run())
+            for first in range(0, 0 if once else len(hosts), SOCKET_TOKENS):
+                group.create_task(Listening(hosts[first : first + SOCKET_TOKENS], configuration, journal).run())
     except OSError as error:
         raise ConfigurationError(f"state_dir: {error}") from error
     finally:

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from tests.rooms.agents_node.portal_partner import TOKEN, PortalPartner
+from tests.rooms.agents_node.served_portal import ServedPortal
 
 ROOT = Path(__file__).resolve().parents[3]
 CRASHING = Path(__file__).with_name("crashing_agent.py")
@@ -40,7 +41,7 @@ IMAGES = {
 class Agent:
     """One agent's configuration, and its process, started and killed as often as a test wants."""
 
-    def __init__(self, directory: Path, portal: PortalPartner) -> None:
+    def __init__(self, directory: Path, portal: PortalPartner | ServedPortal) -> None:
         self.provider = str(uuid.uuid4())
         self.state_dir = directory / "state"
         self.config = directory / "agent.json"
@@ -48,7 +49,7 @@ class Agent:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.configure(portal)
 
-    def configure(self, portal: PortalPartner, **changes: Any) -> None:
+    def configure(self, portal: PortalPartner | ServedPortal, **changes: Any) -> None:
         body = {
             "portal": portal.url, "builder": "process", "state_dir": str(self.state_dir), "poll_interval": 0.1,
             "heartbeat_interval": 1, "destroy_grace": 0.6, "retry_longest": 0.6, "images": IMAGES,

@@ -15,6 +15,9 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from agents.protocol import ROUTE_SOCKET
+from tests.rooms.agents_node.socket_partner import SocketPartner
+
 TOKEN = "agent-token"
 Answer = tuple[int, dict[str, Any]]
 
@@ -24,9 +27,11 @@ def problem(status: int, code: str, **members: Any) -> Answer:
 
 
 class PortalPartner:
-    """`before` is asked about every call first: an answer replaces the contract's, None lets it through."""
+    """`before` is asked about every call first: an answer replaces the contract's, None lets it through. Without a
+    `socket` it is a portal that has none."""
 
-    def __init__(self, port: int = 0, interval: float = 1.0) -> None:
+    def __init__(self, port: int = 0, interval: float = 1.0, socket: SocketPartner | None = None) -> None:
+        self.socket = socket
         self.claims: dict[str, dict[str, Any]] = {}
         self.destroy: dict[str, dict[str, Any]] = {}
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
@@ -191,6 +196,8 @@ def _handler(portal: PortalPartner) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             path, _, query = self.path.partition("?")
             token = self.headers.get("Authorization", "")
+            if path == ROUTE_SOCKET:
+                return self._upgrade()
             status, answer = portal.answer(self.command, path, query, json.loads(body or b"{}"), token)
             content = json.dumps(answer).encode()
             self.send_response(status)
@@ -200,6 +207,13 @@ def _handler(portal: PortalPartner) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Retry-After", portal.retry_after)
             self.end_headers()
             self.wfile.write(content)
+
+        def _upgrade(self) -> None:
+            self.close_connection = True
+            if portal.socket is None:
+                self.send_error(404)
+            else:
+                portal.socket.serve(self)
 
         def log_message(self, format: str, *args: Any) -> None:
             return None
