@@ -14,13 +14,12 @@ from uuid import UUID, uuid5
 
 from providers.cells import home_of_number, slot_of
 from providers.refusals import Undecided
+from scheduler.types import AFFINITY, ANTI_AFFINITY, SOFT_POLICIES
 from store.home import Home
 from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
 from store.session import keyspace, read
 
-AFFINITY, ANTI_AFFINITY = "affinity", "anti-affinity"
-SOFT = ("soft-affinity", "soft-anti-affinity")
-POLICIES = (AFFINITY, ANTI_AFFINITY, *SOFT)
+POLICIES = (AFFINITY, ANTI_AFFINITY, *SOFT_POLICIES)
 SCOPES = ("host", "rack", "zone")
 NAMES = UUID("0d3c9a0e-5a3f-4b6e-9f39-6a8f3f0a9d11")  # names the ids that groups hash to a home with
 TRIES = 8

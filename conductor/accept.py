@@ -20,7 +20,8 @@ from conductor.types import Explanation, Plan, PlannedMember, ScheduleRequest, T
 from providers import cells
 from providers.heartbeat import ALWAYS
 from scheduler.assign import Assignment
-from scheduler.types import Candidate
+from scheduler.filters.group import place_of
+from scheduler.types import Candidate, Resource
 from store.home import Home
 from store.session import keyspace, write_many
 
@@ -29,13 +30,19 @@ _noted_hours: set[tuple[str, str, dt.datetime]] = set()
 
 
 def plan_of(assignment: Assignment) -> Plan:
-    """The assignment as a plan. On one tree one transaction makes all claims; over several each tree is held first."""
+    """The assignment as a plan. On one tree one transaction makes all claims; over several each tree is held first, and
+    a group is one more. What is bound to a place in a group has no alternates: they would be other places."""
     members = tuple(
-        PlannedMember(u.member, u.resource.resource_class, dict(u.resource.amounts), tuple(_try(c) for c in u.tries))
+        PlannedMember(
+            u.member,
+            u.resource.resource_class,
+            dict(u.resource.amounts),
+            tuple(_try(c, u.resource) for c in (u.tries[:1] if u.resource.group else u.tries)),
+        )
         for u in assignment.units
     )
     one_tree = len({m.tries[0].root_id for m in members}) == 1
-    return Plan(holds=not one_tree, members=members)
+    return Plan(holds=not one_tree or any(m.tries[0].place for m in members), members=members)
 
 
 def accept(
@@ -122,7 +129,7 @@ def _lookups(
     return writes
 
 
-def _try(candidate: Candidate) -> Try:
+def _try(candidate: Candidate, resource: Resource) -> Try:
     return Try(
         candidate.provider_id,
         candidate.name,
@@ -132,4 +139,5 @@ def _try(candidate: Candidate) -> Try:
         candidate.state_version,
         candidate.root_state_version,
         candidate.heartbeat == ALWAYS,
+        place_of(candidate, resource.group.scope) if resource.group else "",
     )

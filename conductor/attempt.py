@@ -44,6 +44,11 @@ class _Tried:
     taken_over: bool = False
 
 
+def barred(plan: Plan) -> Attempted:
+    """No try at all: the request's group got members meanwhile that keep it from a place of this plan."""
+    return Attempted((), plan.members, 0)
+
+
 def attempt_plan(row: RequestRow, plan: Plan, until: float) -> Attempted:
     """Claims all of the plan's members, or as many as find a place before `until` (time.monotonic())."""
     parts: list[Part] = []

@@ -16,7 +16,8 @@ from claims.release import release
 from claims.take import news_of
 from claims.types import HELD
 from conductor.attempt import Attempted
-from conductor.outcome import records_of
+from conductor.membership import leave
+from conductor.outcome import planned_ids, records_of
 from conductor.rows import RequestRow, close_write, move, parts_json
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.types import Part, Plan
@@ -79,10 +80,12 @@ def confirm(parts: Sequence[Part]) -> None:
 
 
 def abort(row: RequestRow, parts: Sequence[Part]) -> None:
-    """Gives back what this plan had held. Only holds of this plan: claims that another owner committed are theirs."""
+    """Gives back what this plan had held, its places in a group too. Only holds of this plan: claims that another owner
+    committed are theirs."""
     for record in records_of(parts):
         if record is not None and record.state == HELD:
             release(record, (HELD,))
+    leave(row, planned_ids(row))
 
 
 def refuse(row: RequestRow, reason: str, response: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from claims.groups import members
 from conductor.types import DryRun, Explanation, ScheduleRequest
 from providers import cells
 from providers.candidates import beside, query_text, reread, sample, sweep
@@ -14,16 +15,19 @@ from providers.refusals import Invalid, NotFound
 from scheduler import filters as filter_list
 from scheduler import reasons
 from scheduler import weighers as weigher_list
-from scheduler.assign import Assignment, assign
+from scheduler.apart import assign_in_group
+from scheduler.assign import Assignment
 from scheduler.filters.capacity import short_by
 from scheduler.filters.kind import Filter
 from scheduler.fits import fits
 from scheduler.select import Filtered, enabled_filters, rank, run_filters
 from scheduler.trees import Trees, on_one_tree, trees_of
-from scheduler.types import Candidate, Policy, Resource, Stage
+from scheduler.types import AFFINITY, SOFT_POLICIES, Candidate, GroupRule, Policy, Resource, Stage
 from store.home import Home
 
 NEAREST = 10  # near misses named in an explanation
+BOUND = "compute"  # the resource class whose claims are a group's members
+GROUP_WEIGHT = 10.0  # a soft rule comes before what the other weighers say (theirs are 0 to 1 by default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,27 @@ def policy_of(request: ScheduleRequest) -> Policy:
     for name in multipliers:
         if name not in weigher_list.BY_NAME:
             raise Invalid(f"weighers.{name}", f"no weigher {name!r}; there are {', '.join(weigher_list.BY_NAME)}")
-    return Policy(names, multipliers, settings.SCHEDULE_SUBSET, settings.SCHEDULE_ALTERNATES)
+    if request.group is not None:  # its transaction insists on the rule anyway
+        names, multipliers = (*names, "group"), {"group": GROUP_WEIGHT, **multipliers}
+    # A random pick among the best would ignore a rule that only says who is best.
+    is_soft = request.group is not None and request.group.policy in SOFT_POLICIES
+    return Policy(names, multipliers, 1 if is_soft else settings.SCHEDULE_SUBSET, settings.SCHEDULE_ALTERNATES)
+
+
+def _with_rule(request: ScheduleRequest) -> ScheduleRequest:
+    """The request with what its group allows now on the resources that it binds."""
+    group = request.group
+    if group is None:
+        return request
+    rule = GroupRule(group.policy, group.scope, frozenset(one.place for one in members(group)))
+    bound = [replace(r, group=rule) if r.resource_class == BOUND else r for r in request.resources]
+    return replace(request, resources=tuple(bound))
+
+
+def _is_drawn(request: ScheduleRequest) -> bool:
+    """Whether the request wants to be where others of its group are: a sample would hardly meet them."""
+    rules = [resource.group for resource in request.resources if resource.group]
+    return any(rule.places and rule.policy in (AFFINITY, SOFT_POLICIES[0]) for rule in rules)
 
 
 def default_weighers() -> dict[str, float]:
@@ -64,9 +88,11 @@ def default_weighers() -> dict[str, float]:
 def decide(request: ScheduleRequest, rng: random.Random) -> Decision:
     """Chooses by sampling, or by a sweep when asked to or when the policy packs (a sample would spoil packing); says
     "no" only after a sweep whose short hosts were read again from their own records."""
+    request = _with_rule(request)
     policy = policy_of(request)
     homes = homes_of(request)
     exact = request.search == "all" or any(multiplier < 0 for multiplier in policy.weighers.values())
+    exact = exact or _is_drawn(request)
     if not exact:
         found = _from_samples(request, homes, policy, rng)
         if found is not None:
@@ -78,6 +104,7 @@ def decide(request: ScheduleRequest, rng: random.Random) -> Decision:
 def dry_run(request: ScheduleRequest, limit: int) -> DryRun:
     """Everything that fits the request's first resource, beside what else is asked for on its tree, best first; reads
     only."""
+    request = _with_rule(request)
     policy, homes = policy_of(request), homes_of(request)
     resource = request.resources[0]
     everything, filtered = _everything(request, homes, policy)
@@ -148,11 +175,11 @@ def _assign_in_some_cell(
 ) -> Assignment | None:
     """An assignment with every resource in one cell (several resources belong together), or None."""
     if len(request.resources) == 1:
-        return _complete(assign(request.resources, fitting, request.count, policy, rng), request)
+        return _complete(assign_in_group(request.resources, fitting, request.count, policy, rng), request)
     in_all = set.intersection(*({c.cell for c in one} for one in fitting))
     for cell in rng.sample(sorted(in_all), len(in_all)):
         here = [[c for c in one if c.cell == cell] for one in fitting]
-        found = _complete(assign(request.resources, here, request.count, policy, rng, trees), request)
+        found = _complete(assign_in_group(request.resources, here, request.count, policy, rng, trees), request)
         if found is not None:
             return found
     return None
@@ -216,12 +243,13 @@ def _why_not(
     policy: Policy,
     rng: random.Random,
 ) -> Explanation:
-    """Of the first resource that does not fit alone, else of the one that fewest trees can take with the others."""
+    """Of the first resource that does not fit alone, else of the one that fewest trees can take with the others (a GPU
+    rather than its host)."""
     for index, (resource, candidates) in enumerate(zip(request.resources, fitting, strict=True)):
-        if assign([resource], [candidates], request.count, policy, rng).missing:
+        if assign_in_group([resource], [candidates], request.count, policy, rng).missing:
             return _explanation(resource, policy, filtered[index].funnel, _misses(fresh[index], resource))
     left = on_one_tree(request.resources, fitting, trees)
-    index = min(range(len(fitting)), key=lambda i: (len(left[i]), len(fitting[i])))
+    index = min(range(len(fitting)), key=lambda i: (len(left[i]), all(c.parent_id is None for c in fitting[i])))
     stages = _one_tree_stage(request, fitting, trees, index)[1]
     misses = _misses(fresh[index], request.resources[index])
     if stages:  # nearest are those that fall short where this resource would fit

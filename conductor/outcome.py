@@ -7,6 +7,7 @@ from uuid import UUID
 from claims.image import image_of_claim
 from claims.types import ACTIVE as CLAIM_ACTIVE
 from claims.types import BUILDING as CLAIM_BUILDING
+from claims.types import claim_id
 from conductor.attempt import part_of
 from conductor.decide import Decision
 from conductor.rows import RequestRow
@@ -32,6 +33,12 @@ def planned_parts(row: RequestRow) -> tuple[Part, ...]:
     tries = [(m, n, t) for m in row.plan.members for n, t in enumerate(m.tries)]
     planned = [part_of(row, member, number, place) for member, number, place in tries]
     return tuple(p for p, r in zip(planned, records_of(planned), strict=True) if r is not None and r.kind != CLOSED)
+
+
+def planned_ids(row: RequestRow) -> list[UUID]:
+    """The id of every try of the row's plan, whether there is a claim under it or not."""
+    members = row.plan.members if row.plan else ()
+    return [claim_id(row.request_id, row.epoch, m.number, n) for m in members for n in range(len(m.tries))]
 
 
 def records_of(parts: Sequence[Part]) -> list[Record | None]:

@@ -12,10 +12,11 @@ from django.conf import settings
 
 from conductor import outcome
 from conductor.accept import accept, new_request_id, plan_of
-from conductor.attempt import Attempted, attempt_plan
+from conductor.attempt import Attempted, attempt_plan, barred
 from conductor.commit import abort, commit, refuse
 from conductor.decide import Decision, decide
 from conductor.identify import home_of
+from conductor.membership import join, take_out_the_dead
 from conductor.rows import RequestRow, find, move, plan_json
 from conductor.states import SCHEDULING
 from conductor.twin import begin_again, lease_end, outcome_of_twin
@@ -38,7 +39,7 @@ def schedule(request: ScheduleRequest) -> Outcome:
         if earlier is not None:
             return _repeat(request, earlier, until)
 
-    decision = decide(request, rng)
+    decision = _decide(request)
     plan = plan_of(decision.assignment) if decision.assignment else None
     request_id = request.request_id or new_request_id(request, plan)
     if request_id is None or home_of(request_id) is None:  # no cell, so nowhere to write the refusal down
@@ -57,7 +58,7 @@ def _repeat(request: ScheduleRequest, earlier: RequestRow, until: float) -> Outc
     if known is not None:
         return known
     row = find(earlier.request_id) or earlier
-    decision = decide(request, rng)
+    decision = _decide(request)
     if decision.assignment is None:
         return outcome.no_valid_host(row, decision)
     plan = plan_of(decision.assignment)
@@ -75,10 +76,12 @@ def _carry_out(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: 
 
 
 def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Decision, until: float) -> Outcome:
-    attempts = 0
-    for _ in range(settings.SCHEDULE_MAX_PLANS):
-        tried = attempt_plan(row, plan, until)
+    attempts = plans = 0
+    while plans < settings.SCHEDULE_MAX_PLANS:
+        joined = join(row, plan)
+        tried = attempt_plan(row, plan, until) if joined else barred(plan)
         attempts += tried.attempts
+        plans += joined  # a plan that its group barred has not lost to anybody's claim
         if not tried.taken_over and _enough(request, tried):
             placed = commit(row, plan, tried)
             if placed is None:
@@ -91,7 +94,7 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
             return Pending(row.request_id)
         if time.monotonic() > until:
             break
-        decision = decide(request, rng)  # everything the plan named was taken by others: look again
+        decision = _decide(request)  # everything the plan named was taken by others: look again
         if decision.assignment is None:
             answer = outcome.no_valid_host(row, decision)
             return answer if refuse(row, "no_valid_host", {"explain": answer.explanation}) else Pending(row.request_id)
@@ -103,6 +106,13 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
         row = moved
     refused = refuse(row, "contended", {"attempts": attempts})
     return Contended(row.request_id, attempts) if refused else Pending(row.request_id)
+
+
+def _decide(request: ScheduleRequest) -> Decision:
+    decision = decide(request, rng)
+    if decision.assignment is None and request.group is not None and take_out_the_dead(request.group):
+        return decide(request, rng)
+    return decision
 
 
 def _enough(request: ScheduleRequest, tried: Attempted) -> bool:

@@ -19,6 +19,7 @@ from claims.types import Not
 from conductor.activate import finish_active
 from conductor.attempt import part_of
 from conductor.commit import tell
+from conductor.membership import group_of, leave
 from conductor.open_work import put_on
 from conductor.outcome import parts_of, planned_parts, records_of
 from conductor.rows import RequestRow, get, move, parts_json, remember
@@ -144,10 +145,13 @@ def push(row: RequestRow, force: bool = False) -> RequestRow:
 
 
 def finish_release(row: RequestRow) -> RequestRow:
-    """Ends the request when nothing of it is left."""
-    if row.state != RELEASING:
+    """Ends the request when nothing of it is left. What is gone of it leaves the request's group."""
+    if row.state != RELEASING and group_of(row) is None:
         return row
-    if any(r is not None and r.kind in (CLAIM, INSTANCE) for r in records_of(parts_of(row))):
+    parts = parts_of(row)
+    there = {r.id for r in records_of(parts) if r is not None and r.kind in (CLAIM, INSTANCE)}
+    leave(row, [part.claim_id for part in parts if part.claim_id not in there])
+    if row.state != RELEASING or there:
         return row
     moved = move(row, FAILED if row.ends_as == FAILED else RELEASED)
     if moved is None:

@@ -208,6 +208,7 @@ def _try_json(one: Try) -> list[Any]:
         one.state_version,
         one.root_state_version,
         one.agentless,
+        one.place,
     ]
 
 

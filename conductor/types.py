@@ -8,18 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from claims.groups import Group
 from providers.image import Image
 from providers.records import Record
 from scheduler.types import Ranked, Resource, Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Affinity rules among the requests of one project."""
-
-    id: str
-    policy: str
-    scope: str = "host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +58,7 @@ class Try:
     state_version: int
     root_state_version: int
     agentless: bool
+    place: str = ""  # in the request's group: host, rack or zone; "" when it is bound to none
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +75,8 @@ class PlannedMember:
 class Plan:
     """Stored in the request row before any claim is made, so that whoever finishes can name every claim there may be.
 
-    `holds`: its members are on several trees, so each is held and the request row is the commit point; without it
-    all members are on one tree, one transaction makes all claims, and nothing needs to be committed.
+    `holds`: its members are on several trees (a group is one more), so each is held and the request row is the commit
+    point; without it all members are on one tree, one transaction makes all claims, and nothing needs to be committed.
     """
 
     holds: bool

@@ -6,6 +6,7 @@ CAPACITY = "capacity"
 PROPERTIES = "properties"
 TRAITS = "traits"
 AGGREGATES = "aggregates"
+GROUP = "group"
 SAME_TREE = "same_tree"
 
 SENTENCES = {
@@ -15,5 +16,6 @@ SENTENCES = {
     PROPERTIES: "a property differs from what was asked",
     TRAITS: "a required trait is missing or a forbidden one is present",
     AGGREGATES: "not a member of an aggregate that was asked for",
-    SAME_TREE: "what else was asked for is on the same tree, but does not fit there",
+    GROUP: "the rule of the request's group keeps it from this host, rack or zone",
+    SAME_TREE: "what belongs on the same tree with it does not fit there",
 }

@@ -42,6 +42,19 @@ class Candidate:
     parent_id: UUID | None = None
 
 
+AFFINITY, ANTI_AFFINITY = "affinity", "anti-affinity"
+SOFT_POLICIES = ("soft-affinity", "soft-anti-affinity")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRule:
+    """What a group allows its next member: `places` (root ids, racks or zones, by `scope`) have members already."""
+
+    policy: str
+    scope: str
+    places: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One line of a request: amounts (column -> whole number) of one resource class, with what the host must be."""
@@ -52,6 +65,7 @@ class Resource:
     required: frozenset[str] = frozenset()
     forbidden: frozenset[str] = frozenset()
     aggregates: frozenset[str] = frozenset()
+    group: GroupRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A schedule request. On the hot path: plain Python, one pass, no serializer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,8 @@ from django.conf import settings
 
 from api.answers import encode
 from api.fields import Fields, wrong_with_label
+from claims.groups import POLICIES, SCOPES, Group
+from conductor.decide import BOUND
 from conductor.identify import derive_request_id
 from conductor.types import ScheduleRequest
 from providers.inventory import check_properties
@@ -31,12 +33,11 @@ def schedule_request(
     resources = tuple(_resource(one) for one in body.sections("resources", RESOURCES))
     if resources and count * len(resources) > settings.SCHEDULE_MAX_COUNT:
         body.wrong("count", f"makes more than {settings.SCHEDULE_MAX_COUNT} claims")
-    if body.take("group", None) is not None:
-        body.wrong("group", "is not offered by this version of the API: affinity comes with a later one")
     dry_run = body.flag("dry_run", False)
+    project = body.label("project", DEFAULT_PROJECT)
     found = ScheduleRequest(
         consumer=body.label("consumer"),
-        project=body.label("project", DEFAULT_PROJECT),
+        project=project,
         resources=resources,
         body=data,
         username=username,
@@ -49,9 +50,23 @@ def schedule_request(
         weighers=_weighers(body),
         search=body.choice("search", SEARCHES, "sample"),
         explain=body.flag("explain", False),
+        group=_group(body, project, resources),
     )
     body.done()
     return found, dry_run
+
+
+def _group(body: Fields, project: str, resources: Sequence[Resource]) -> Group | None:
+    named = body.section("group", None)
+    if named is None:
+        return None
+    found = Group(
+        project, named.label("id"), named.choice("policy", POLICIES), named.choice("scope", SCOPES, SCOPES[0])
+    )
+    named.end()
+    if sum(resource.resource_class == BOUND for resource in resources) != 1:
+        body.wrong("group", f"binds the {BOUND} resource: there must be exactly one of that class")
+    return found
 
 
 def _request_id(body: Fields, key: str | None, username: str) -> UUID | None:

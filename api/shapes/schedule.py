@@ -18,6 +18,7 @@ from api.shapes.build import (
     thing,
 )
 from api.shapes.provider import PROPERTIES
+from claims.groups import POLICIES, SCOPES
 from scheduler.filters import FILTERS
 from scheduler.weighers import WEIGHERS
 
@@ -34,15 +35,24 @@ RESOURCE = thing(
 
 SHAPES: dict[str, Shape] = {
     "Resource": RESOURCE,
+    "Group": thing(
+        "Where the claims on compute may be, of all requests of the project that name this group. A host without the "
+        "label fails a rack or zone scope; the soft policies bar nobody.",
+        "scope",
+        id=LABEL,
+        policy=either(*POLICIES),
+        scope={**either(*SCOPES), "default": SCOPES[0]},
+    ),
     "ScheduleRequest": thing(
         "The same `request_id` with the same body answers the first outcome again and claims nothing more.",
-        "request_id project cell instance count all_or_nothing filters weighers search dry_run explain",
+        "request_id project cell instance count all_or_nothing group filters weighers search dry_run explain",
         consumer=LABEL,
         project={**LABEL, "default": "default"},
         resources={**some(ref("Resource")), "minItems": 1, "maxItems": 16},
         request_id=UUID,
         cell=maybe(LABEL),
         instance=maybe(ref("InstanceOrder")),
+        group=maybe(ref("Group")),
         count={"type": "integer", "minimum": 1, "default": 1},
         all_or_nothing={**FLAG, "default": True},
         filters=some(either(*(f.name for f in FILTERS))),

@@ -1,6 +1,6 @@
 """The filters, listed by hand in the order they run, each with the reason for its place. One file each."""
 
-from scheduler.filters import aggregates, alive, capacity, properties, state, traits
+from scheduler.filters import aggregates, alive, capacity, group, properties, state, traits
 from scheduler.filters.kind import Filter
 
 FILTERS: tuple[Filter, ...] = (
@@ -9,6 +9,7 @@ FILTERS: tuple[Filter, ...] = (
     aggregates.FILTER,  # set membership: cheap, and usually cuts deepest
     traits.FILTER,
     properties.FILTER,
+    group.FILTER,  # only for requests with a group
     capacity.FILTER,  # last: what is left after it fits, and what it removed are the nearest misses
 )
 BY_NAME = {f.name: f for f in FILTERS}

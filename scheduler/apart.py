@@ -1,0 +1,102 @@
+"""Several copies of a request under the rule of a group: each on another host, rack or zone, or all on one."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from scheduler.assign import Assignment, Unit, assign
+from scheduler.filters.capacity import short_by
+from scheduler.filters.group import place_of
+from scheduler.select import rank
+from scheduler.trees import Trees
+from scheduler.types import AFFINITY, ANTI_AFFINITY, Candidate, Policy, Resource
+
+Fitting = Sequence[Sequence[Candidate]]
+PLACES = 20  # places tried for all copies together, the best hosts' first
+
+
+def assign_in_group(
+    resources: Sequence[Resource],
+    fitting: Fitting,
+    count: int,
+    policy: Policy,
+    rng: random.Random,
+    trees: Trees | None = None,
+) -> Assignment:
+    """As `assign`, for requests with a group too. `fitting` has passed the group's filter: what is left to see to is
+    that the copies of this request keep the rule among themselves."""
+    rule = next((resource.group for resource in resources if resource.group), None)
+    if rule is not None and count > 1 and rule.policy == ANTI_AFFINITY:
+        return _each_elsewhere(resources, fitting, count, policy, rng, trees)
+    if rule is not None and count > 1 and rule.policy == AFFINITY and not rule.places:
+        return _all_in_one(resources, fitting, count, policy, rng, trees)
+    return assign(resources, fitting, count, policy, rng, trees)
+
+
+def _all_in_one(
+    resources: Sequence[Resource],
+    fitting: Fitting,
+    count: int,
+    policy: Policy,
+    rng: random.Random,
+    trees: Trees | None,
+) -> Assignment:
+    index, bound = next((i, r) for i, r in enumerate(resources) if r.group)
+    assert bound.group is not None
+    scope = bound.group.scope
+    best = [place_of(r.candidate, scope) for r in rank(fitting[index], bound, policy)]
+    found = Assignment((), dict.fromkeys(range(len(resources)), count))
+    for place in list(dict.fromkeys(best))[:PLACES]:
+        here = _kept(resources, fitting, _is_at(place, scope))
+        one = assign(resources, here, count, policy, rng, trees)
+        if not one.missing:
+            return one
+        found = max(found, one, key=lambda assignment: len(assignment.units))
+    return found
+
+
+def _each_elsewhere(
+    resources: Sequence[Resource],
+    fitting: Fitting,
+    count: int,
+    policy: Policy,
+    rng: random.Random,
+    trees: Trees | None,
+) -> Assignment:
+    units: list[Unit] = []
+    for copy in range(count):
+        one = assign(resources, fitting, 1, policy, rng, trees)
+        if one.missing:
+            return Assignment(tuple(units), dict.fromkeys(range(len(resources)), count - copy))
+        units += [replace(unit, member=copy * len(resources) + unit.member) for unit in one.units]
+        for unit in one.units:
+            fitting = _without(resources, fitting, unit)
+    return Assignment(tuple(units), {})
+
+
+def _without(resources: Sequence[Resource], fitting: Fitting, unit: Unit) -> Fitting:
+    """What is left for the copies after it: its amounts are gone, and for what is bound its place is."""
+    taken = unit.tries[0]
+    less = {name: value - unit.resource.amounts.get(name, 0) for name, value in taken.available.items()}
+    smaller = replace(taken, available=less)
+    left = [
+        [c for c in (smaller if c.provider_id == taken.provider_id else c for c in one) if not short_by(c, resource)]
+        for one, resource in zip(fitting, resources, strict=True)
+    ]
+    rule = unit.resource.group
+    if rule is None:
+        return left
+    place = place_of(taken, rule.scope)
+    return _kept(resources, left, lambda candidate: place_of(candidate, rule.scope) != place)
+
+
+def _is_at(place: str, scope: str) -> Callable[[Candidate], bool]:
+    return lambda candidate: place_of(candidate, scope) == place
+
+
+def _kept(resources: Sequence[Resource], fitting: Fitting, allowed: Callable[[Candidate], bool]) -> Fitting:
+    """Resources that the group does not bind keep all."""
+    return [
+        [c for c in one if allowed(c)] if resource.group else one
+        for one, resource in zip(fitting, resources, strict=True)
+    ]
