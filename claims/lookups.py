@@ -38,14 +38,13 @@ def write_before(order: Order) -> None:
     )
 
 
-def list_before(record: Record) -> None:
-    """Puts an instance that is about to go on the cell's list, where its closed id will be found and removed."""
+def put_on_list(home: Home, root_id: UUID, provider_id: UUID, claim_id: UUID, request_id: UUID) -> None:
+    """Puts an id on the cell's list, where it will be found and removed some time after it was closed."""
     cql = (
-        f"INSERT INTO {keyspace(record.home.datacenter)}.claims_by_cell "
+        f"INSERT INTO {keyspace(home.datacenter)}.claims_by_cell "
         "(cell, slot, claim_id, root_id, provider_id, request_id) VALUES (?, ?, ?, ?, ?, ?)"
     )
-    where = [record.home.cell, slot_of(record.id), record.id]
-    write_many([(cql, [*where, record.root_id, record.provider_id, record.request_id])])
+    write_many([(cql, [home.cell, slot_of(claim_id), claim_id, root_id, provider_id, request_id])])
 
 
 def forget(home: Home, claim_ids: Iterable[UUID]) -> None:

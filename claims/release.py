@@ -7,7 +7,7 @@ took it (a coordinator that was paused) would find the id free and claim it agai
 from collections.abc import Mapping, Sequence
 
 from claims.capacity import Shift, bump, closed, closed_until, give_room, needs_tree, table
-from claims.lookups import expire_id, list_before
+from claims.lookups import expire_id, put_on_list
 from claims.repeat import as_it_is, repeat
 from claims.types import ACTIVE, BUILDING, CLAIMED, DESTROYING, HELD, NOTIFIED, RELEASED, Already, Done, Not
 from events.types import CLAIM_RELEASED, INSTANCE_DESTROYED, News
@@ -37,7 +37,7 @@ def destroy(record: Record) -> Done | Already | Not:
         if now is None or now.kind != INSTANCE:
             return Already() if now is None or now.kind == CLOSED else Not(now)
         record = now
-    list_before(record)
+    put_on_list(record.home, record.root_id, record.provider_id, record.id, record.request_id)
     back = record.gives_back
     return _close("claims.destroy", record, (ACTIVE, DESTROYING), back, back, INSTANCE_DESTROYED)
 

@@ -3,6 +3,9 @@
 `INSERT` the same record id with zero amounts and state `closed`, `IF NOT EXISTS`. Refused, it shows the claim that did
 apply; applied, that id is closed and can never be claimed, whatever a paused coordinator still proposes. Settling by a
 SERIAL read left 4 ghosts in 3,560 claims under faults; by write none in 15,124.
+
+A closed id goes on the cell's list after it was closed, not before: a process that was paused closes it again when
+others have long removed it, list and all. Who dies in between is followed by another, who finds it closed.
 """
 
 import itertools
@@ -10,6 +13,7 @@ import time
 from uuid import UUID
 
 from claims.capacity import bump, closed_until, table
+from claims.lookups import put_on_list
 from providers.records import CLOSED, Record, record_of
 from providers.refusals import Undecided
 from store.failures import StoreUnavailable
@@ -38,11 +42,16 @@ def close(
             outcome = Unknown(str(error))
         match outcome:
             case Applied():
+                put_on_list(home, root_id, provider_id, claim_id, request_id)
                 return None
             case Refused() as refused:
                 found = next((record_of(home, row) for row in refused.rows if row["record_id"] == claim_id), None)
-                # Refused without the row: the tree is gone (its provider was removed), nothing can be claimed on it.
-                return None if found is None or found.kind == CLOSED else found
+                if found is None:  # the tree is gone (its provider was removed), nothing can be claimed on it
+                    return None
+                if found.kind == CLOSED:  # whoever closed it may have died before it was listed
+                    put_on_list(home, root_id, provider_id, claim_id, request_id)
+                    return None
+                return found
             case Unknown(why):
                 if time.monotonic() + pause > until:
                     raise Undecided(f"a claim on {provider_id} could not be settled in time: {why}")

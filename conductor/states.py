@@ -42,7 +42,6 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(CLAIMED, ACTIVE, "conductor.progress", "the last of its hosts has built its part"),
     Transition(CLAIMED, RELEASING, "conductor.release", "released, expired, or a host failed to build its part"),
     Transition(ACTIVE, RELEASING, "conductor.release", "deleted by a person or program, or the instance died"),
-    Transition(RELEASING, RELEASING, "conductor.release", "a part of it is gone"),
     Transition(RELEASING, RELEASED, "conductor.release", "nothing of it is left"),
     Transition(RELEASING, FAILED, "conductor.release", "nothing is left of what could not be built"),
 )
