@@ -5,6 +5,7 @@ list several times. Minutes that are over and done with are not read again: `ope
 """
 
 import datetime as dt
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,14 +71,14 @@ def due(home: Home) -> Iterator[Entry]:
     in_front = True  # nothing was left in any minute before
     for some in range(0, len(minutes), AT_ONCE // SLOTS):
         chunk = minutes[some : some + AT_ONCE // SLOTS]
+        entries: list[Entry] = []
         for minute, rows in zip(chunk, _read(home, chunk), strict=True):
             in_front = in_front and not rows
             if in_front and minute < now - MARGIN:
                 first = minute + STEP
-            for row in rows:
-                due_at = row["due_at"].replace(tzinfo=dt.UTC)
-                if due_at <= now:
-                    yield Entry(home, minute, row["request_id"], due_at)
+            entries += [Entry(home, minute, r["request_id"], r["due_at"].replace(tzinfo=dt.UTC)) for r in rows]
+        random.shuffle(entries)  # so that conductors that look at the same moment begin with different ones
+        yield from (entry for entry in entries if entry.due_at <= now)
     if first > begin:
         cql = f"INSERT INTO {keyspace(home.datacenter)}.open_from (cell, minute) VALUES (?, ?)"
         write(cql, [home.cell, first])

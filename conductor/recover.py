@@ -5,7 +5,6 @@ Any number of conductors may run: each step is a transaction that one of them wi
 
 import datetime as dt
 import logging
-import random
 from uuid import UUID
 
 from django.conf import settings
@@ -30,9 +29,7 @@ SOON = dt.timedelta(seconds=5)
 
 def recover_cell(home: Home) -> int:
     """One look at a cell's open work; returns how many requests were moved on."""
-    entries = list(open_work.due(home))
-    random.shuffle(entries)  # so that conductors that look at the same moment begin with different ones
-    return sum(_look_at(entry) for entry in entries)
+    return sum(_look_at(entry) for entry in open_work.due(home))
 
 
 def _look_at(entry: open_work.Entry) -> bool:

@@ -15,7 +15,7 @@ from claims.closed import remove
 from claims.find import Listed, list_page
 from claims.lookups import forget
 from claims.release import release
-from claims.types import BUILDING, HELD
+from claims.types import BUILDING, HELD, Done
 from conductor.recover import recover
 from conductor.rows import RequestRow, find
 from conductor.states import ENDED, RELEASING
@@ -71,11 +71,11 @@ def _settle_ghost(record: Record) -> bool:
         if record.state == HELD and record.expires_at and record.expires_at < dt.datetime.now(dt.UTC):
             recover(row.home, row.request_id, record.expires_at)
         return False
-    log.warning("claim %s on %s belongs to no request that is open: released", record.id, record.provider_name)
-    if record.state == BUILDING:  # its host's word is waited for
-        mark.to_be_released(record)
-    else:
-        release(record)
+    # While it is being built its host is asked, and its word waited for.
+    done = mark.to_be_released(record) if record.state == BUILDING else release(record)
+    if not isinstance(done, Done):
+        return False
+    log.warning("claim %s on %s belongs to no request that is open: taken back", record.id, record.provider_name)
     return True
 
 
