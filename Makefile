@@ -29,7 +29,7 @@ check: setup-dev ## Check style, types and who imports whom.
 	@mypy
 	@lint-imports
 
-bench: setup-dev ## Measure claims and schedule requests per second and what each costs in CPU.
+bench: setup-dev ## Measure claims, decisions and schedule requests per second and what each costs in CPU.
 	@python -m bench
 
 cassandra-start: setup ## Start the local Cassandra only.

@@ -1,57 +1,63 @@
-"""`make bench`: measures, prints, and keeps the same text under bench/results."""
+"""`make bench`: measures, says each row as it is measured, and keeps the same text under bench/results.
 
-import datetime as dt
-import os
-import platform
+`python -m bench` runs all parts, `python -m bench candidates trees` those named, and `python -m bench compare CHECKOUT`
+this checkout against another one.
+"""
+
+import argparse
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import claim_rate, schedule_rate
-from bench.surroundings import portal, surroundings
+from bench import candidate_rate, claim_rate, schedule_rate, tree_rate
+from bench.compare import PAIRS, compare
+from bench.report import Report
+from bench.surroundings import surroundings
 
-RESULTS = Path(__file__).parent / "results"
-PLACEMENT = """\
+PARTS = {"claims": claim_rate, "schedule": schedule_rate, "candidates": candidate_rate, "trees": tree_rate}
+NOTES = """\
+CPU is user and system time of each process, per operation.
 For scale: OpenStack Placement 16 on MariaDB, on a machine like this one, spends 0.09 CPU-s on a candidates query and an
 allocation at 100 hosts, 0.24 at 1,000 and 1.8 at 10,000. Our aim: 0.02 or less for a whole schedule-and-claim,
 Cassandra included, at any number."""
-CLAIM_HEADS = ("callers", "way", "claims/s", "of raw", "client CPU-ms", "Cassandra CPU-ms")
-SCHEDULE_HEADS = ("hosts", "clients", "req/s", "p50 ms", "p95 ms", "portal CPU-ms", "Cassandra", "client")
-TOTAL_HEADS = ("portal+Cassandra CPU-s", "answers")
 
 
-def main() -> None:
-    lines: list[str] = []
-
-    def say(text: str = "") -> None:
-        print(text, flush=True)
-        lines.append(text)
-
-    say(_where_and_when())
-    with tempfile.TemporaryDirectory(prefix="sched-bench-") as directory, surroundings(Path(directory)) as around:
-        say(f"\n(a) Claims on {claim_rate.HOSTS} hosts: one process, its threads call; raw and take by turns")
-        say(table(CLAIM_HEADS, claim_rate.rows(claim_rate.measure(around.cassandra))))
-        with portal(around.var) as started:
-            measured = schedule_rate.measure(started, around.cassandra)
-        say("\n(b) POST /api/schedule: one daphne process, one client process, connections kept")
-        say(table((*SCHEDULE_HEADS, *TOTAL_HEADS), schedule_rate.rows(measured)))
-    say(f"\nCPU is user and system time of each process, per operation.\n{PLACEMENT}")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}.txt").write_text("\n".join(lines) + "\n")
+def main(arguments: Sequence[str]) -> None:
+    if arguments[:1] == ["compare"]:
+        _compare(arguments[1:])
+    else:
+        _measure(arguments)
 
 
-def _where_and_when() -> str:
-    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
-    now = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC"
-    return f"{now}, {os.cpu_count()} CPUs, {platform.machine()}, load before: {load}"
+def _compare(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m bench compare", description="This checkout against another one.")
+    parser.add_argument("checkout", type=Path, help="a directory, as `git worktree add` makes one")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="turns on each side (default %(default)s)")
+    options = parser.parse_args(arguments)
+    report = Report()
+    compare(report, options.checkout, options.pairs)
+    report.keep()
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest entry, two spaces apart."""
-    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
-    lines = [[cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in (heads, *rows)]
-    return "\n".join("  ".join(line) for line in lines)
+def _measure(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m bench", description=f"All parts: {', '.join(PARTS)}; or those named.")
+    parser.add_argument("parts", nargs="*", metavar="part")
+    parser.add_argument("--most-hosts", type=int, default=10_000, help="leave out what has more (default %(default)s)")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}, and compare")
+    report = Report()
+    with (
+        tempfile.TemporaryDirectory(prefix="sched-bench-") as directory,
+        surroundings(Path(directory), options.most_hosts) as around,
+    ):
+        for name in options.parts or PARTS:
+            part = PARTS[name]
+            report.table(part.TITLE, part.COLUMNS, part.measure(around))
+    report.say(f"\n{NOTES}")
+    report.keep()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,25 +1,20 @@
-"""(a) Claims per second through `claims.take`, beside the bare driver running the same batch on the same partitions.
+"""Claims per second through `claims.take`, beside the bare driver running the same batch on the same partitions.
 
 The two take turns, so that noise is shared. The bare driver's batch is the one that `claims.take` builds: prepared
 once, no lookups, no projection, no event.
 """
 
-import os
 import random
-import threading
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID, uuid4
 
 from cassandra.query import BatchStatement, BatchType
 
-from bench.cpu import Meter
+from bench.callers import Measured, run
 from bench.give_back import give_back
-from bench.surroundings import make_hosts
+from bench.surroundings import Surroundings, make_hosts
 from claims.take import statements, take
 from claims.types import Member, Order, Taken, claim_id
-from providers.projection import projector
 from store.home import Home
 from store.session import lwt_profile, prepare, session
 
@@ -28,68 +23,30 @@ HOSTS = 50
 WARM = 20.0  # seconds for Cassandra's compiler: a cold JVM spends most of its time in it
 SECONDS = 2.0  # of one turn
 TURNS = 4
-RAW, TAKE = "raw driver", "claims.take"
+TITLE = f"Claims on {HOSTS} hosts: one process, its threads call; raw and take by turns"
+COLUMNS = ("callers", "way".rjust(11), "claims/s", "of raw", "client CPU-ms", "Cassandra CPU-ms", "failed")
 
 
-@dataclass
-class Rate:
-    """What one way of claiming came to, over all its turns."""
-
-    callers: int
-    way: str
-    claims: int = 0
-    seconds: float = 0.0
-    cpu: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def per_second(self) -> float:
-        return self.claims / self.seconds
-
-
-def measure(cassandra: int | None) -> list[Rate]:
+def measure(around: Surroundings) -> Iterator[tuple[str, ...]]:
     cell, hosts = make_hosts("claims", HOSTS)
     ids = [own.id for own in hosts]
-    pids = {"client": os.getpid()} | ({"cassandra": cassandra} if cassandra else {})
-    rates = []
-    _one_turn(Rate(8, TAKE), _take, cell.home, ids, pids, WARM)
+    take_one = taking(cell.home, ids)
+    bare = Bare(cell.home)
+    run(take_one, 8, WARM, {})
     give_back(cell.home, ids)
     for callers in CALLERS:
-        both = [(Rate(callers, RAW), Bare(cell.home).claim), (Rate(callers, TAKE), _take)]
+        raw, taken = Measured(callers), Measured(callers)
         for _ in range(TURNS):
-            for rate, claim in both:
-                _one_turn(rate, claim, cell.home, ids, pids)
+            raw.add(run(lambda: bare.claim(order(cell.home, random.choice(ids))), callers, SECONDS, around.processes))
+            taken.add(run(take_one, callers, SECONDS, around.processes))
             give_back(cell.home, ids)
-        rates += [rate for rate, _ in both]
-    return rates
+        yield _row("raw driver", raw, "")
+        yield _row("claims.take", taken, f"{taken.per_second / raw.per_second:.2f}")
 
 
-def _one_turn(
-    rate: Rate,
-    claim: Callable[[Order], bool],
-    home: Home,
-    hosts: Sequence[UUID],
-    pids: dict[str, int],
-    seconds: float = SECONDS,
-) -> None:
-    counts = [0] * rate.callers
-    meter, began = Meter(pids), time.monotonic()
-    until = began + seconds
-
-    def call(number: int) -> None:
-        rng = random.Random()
-        while time.monotonic() < until:
-            counts[number] += claim(order(home, rng.choice(hosts)))
-
-    threads = [threading.Thread(target=call, args=(number,)) for number in range(rate.callers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    rate.seconds += time.monotonic() - began
-    rate.claims += sum(counts)
-    projector().drain(60)  # what it costs counts; what it takes does not: no caller waits for it
-    for name, used in meter.read().items():
-        rate.cpu[name] = rate.cpu.get(name, 0.0) + used
+def taking(home: Home, hosts: Sequence[UUID]) -> Callable[[], bool]:
+    """One claim on one of the hosts."""
+    return lambda: isinstance(take(order(home, random.choice(hosts))), Taken)
 
 
 def order(home: Home, host: UUID) -> Order:
@@ -97,10 +54,6 @@ def order(home: Home, host: UUID) -> Order:
     amounts = {"vcpus": 2, "memory_mb": 4096, "disk_gb": 20}
     member = Member(claim_id(request, 0, 0, 0), 0, host, "host", "compute", amounts, 1)
     return Order(home, host, 1, request, 0, "bench", "bench", (member,))
-
-
-def _take(one: Order) -> bool:
-    return isinstance(take(one), Taken)
 
 
 class Bare:
@@ -130,12 +83,6 @@ class Bare:
         return bool(session().execute(batch, execution_profile=self._profile).one()["[applied]"])
 
 
-def rows(rates: Sequence[Rate]) -> list[tuple[str, ...]]:
-    """Callers, way, claims/s, share of raw, CPU-ms per claim by process."""
-    table = []
-    for raw, taken in zip(rates[::2], rates[1::2], strict=True):
-        for rate in (raw, taken):
-            share = "" if rate is raw else f"{taken.per_second / raw.per_second:.2f}"
-            cpu = [f"{rate.cpu.get(name, float('nan')) / rate.claims * 1000:.2f}" for name in ("client", "cassandra")]
-            table.append((str(rate.callers), rate.way, f"{rate.per_second:.0f}", share, *cpu))
-    return table
+def _row(way: str, rate: Measured, share: str) -> tuple[str, ...]:
+    cpu = [f"{rate.cpu_ms(name):.2f}" for name in ("client", "cassandra")]
+    return str(rate.callers), way, f"{rate.per_second:.0f}", share, *cpu, str(rate.failed)

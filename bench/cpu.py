@@ -1,6 +1,7 @@
 """CPU-seconds that processes spend while something is measured, from /proc/<pid>/stat."""
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,16 @@ class Meter:
 
     def read(self) -> dict[str, float]:
         return {name: spent(pid) - self._before[name] for name, pid in self._pids.items()}
+
+
+def wait_until_idle(pid: int | None, share: float = 0.1, at_most: float = 30.0) -> None:
+    """Until the process uses less than this share of a CPU: Cassandra writes and compacts for a while after a load."""
+    until = time.monotonic() + at_most
+    while pid is not None and time.monotonic() < until:
+        before = spent(pid)
+        time.sleep(1.0)
+        if spent(pid) - before < share:
+            return
 
 
 def listener(address: str, port: int) -> int | None:

@@ -12,16 +12,17 @@ from store.lwt import Applied, Statement, run
 AT_ONCE = 100  # claims a transaction
 
 
-def give_back(home: Home, hosts: Sequence[UUID]) -> None:
-    for host in hosts:
-        tree = read_tree(home, host)
+def give_back(home: Home, roots: Sequence[UUID]) -> None:
+    """Of providers without children."""
+    for root in roots:
+        tree = read_tree(home, root)
         claims = [r for r in tree.records if r.kind == CLAIM]
         for begin in range(0, len(claims), AT_ONCE):
             outcome = run(list(_statements(tree, claims[begin : begin + AT_ONCE])), home.datacenter)
             if not isinstance(outcome, Applied):
-                raise RuntimeError(f"claims on {host} were not given back: {outcome}")
+                raise RuntimeError(f"claims on {root} were not given back: {outcome}")
         if claims:
-            project_now(home, host)
+            project_now(home, root)
 
 
 def _statements(tree: Tree, claims: Sequence[Record]) -> Iterator[Statement]:
@@ -31,5 +32,5 @@ def _statements(tree: Tree, claims: Sequence[Record]) -> Iterator[Statement]:
             back[name] = back.get(name, 0) - amount
         cql = f"DELETE FROM {table(tree.home)} WHERE root_id = ? AND provider_id = ? AND record_id = ? IF EXISTS"
         yield Statement(cql, [record.root_id, record.provider_id, record.id])
-    yield give_room(tree.home, tree.root_id, Shift(tree.root_id, "compute", {}, back), None)
+    yield give_room(tree.home, tree.root_id, Shift(tree.root_id, claims[0].resource_class, {}, back), None)
     yield bump(tree.home, tree.root_id)

@@ -10,9 +10,10 @@ import resource
 import sys
 import time
 from collections import Counter
+from typing import Any
 
 
-async def connection(config: dict, until: float, times: list[float], statuses: Counter) -> None:
+async def connection(config: dict[str, Any], until: float, times: list[float], statuses: Counter[str]) -> None:
     reader, writer = await asyncio.open_connection(config["address"], config["port"])
     body = json.dumps(config["body"]).encode()
     request = (
@@ -30,9 +31,9 @@ async def connection(config: dict, until: float, times: list[float], statuses: C
     writer.close()
 
 
-async def main(config: dict) -> None:
+async def main(config: dict[str, Any]) -> None:
     times: list[float] = []
-    statuses: Counter = Counter()
+    statuses: Counter[str] = Counter()
     began = time.monotonic()
     until = began + config["seconds"]
     await asyncio.gather(*(connection(config, until, times, statuses) for _ in range(config["clients"])))
