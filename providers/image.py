@@ -5,7 +5,7 @@ from typing import Any
 
 from providers.heartbeat import mode_of
 from providers.records import OwnRow, Record, Tree, state_above
-from providers.resource_classes.registry import resource_class
+from providers.resource_classes.registry import known_class
 
 Image = dict[str, Any]
 
@@ -22,7 +22,7 @@ def image_of(tree: Tree, own: OwnRow) -> Image:
 
 def image_of_row(row: Mapping[str, Any], generation: int) -> Image:
     """From an own row or a row of the capacity table; the latter knows only how many claims and instances there are."""
-    of_class = resource_class(row["resource_class"])
+    of_class = known_class(row["resource_class"])
     totals = of_class.amounts_of(row, "total_")
     reserved = of_class.amounts_of(row, "reserved_")
     ratios = of_class.ratios_of(row)

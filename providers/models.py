@@ -127,6 +127,7 @@ class ResourceClassRecord(RecordModel):
     all_classes = columns.Text(partition_key=True)
     name = columns.Text(primary_key=True)
     columns_json = columns.Text(db_field="columns")
+    closed = columns.Boolean()
     created_at = columns.DateTime()
 
     class Meta:

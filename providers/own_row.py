@@ -29,7 +29,10 @@ class Key:
 
 
 def insert(key: Key, columns: Mapping[str, Any]) -> Applied | Refused:
-    """Makes the row; a child needs its root, a root a tree that never was (ids are never reused). Raises Undecided."""
+    """Makes the row; a child needs its root and its parent, a root a tree that never was (ids are never reused).
+
+    Raises Undecided.
+    """
     nonce = uuid4()
     row = {"root_id": key.root_id, "provider_id": key.provider_id, "record_id": NIL, "touched": nonce, **columns}
     names = sorted(row)
@@ -40,7 +43,8 @@ def insert(key: Key, columns: Mapping[str, Any]) -> Applied | Refused:
             Statement(f"UPDATE {key.table} SET generation = 1 WHERE root_id = ? IF generation = NULL", [key.root_id])
         )
     else:
-        statements += [_root_is_there(key, nonce), _bump(key)]
+        above = {key.root_id, columns["parent_id"]}
+        statements += [*(_is_there(key, one, nonce) for one in above), _bump(key)]
     return _settled(key, statements, nonce)
 
 
@@ -74,12 +78,12 @@ def delete(key: Key, generation: int) -> Applied | Refused:
     raise Undecided(f"removing provider {key.provider_id} got no answer; read it, then repeat")
 
 
-def _root_is_there(key: Key, nonce: UUID) -> Statement:
+def _is_there(key: Key, provider_id: UUID, nonce: UUID) -> Statement:
     cql = (
         f"UPDATE {key.table} SET touched = ? "
         "WHERE root_id = ? AND provider_id = ? AND record_id = ? IF state_version >= 0"
     )
-    return Statement(cql, [nonce, key.root_id, key.root_id, NIL])
+    return Statement(cql, [nonce, key.root_id, provider_id, NIL])
 
 
 def _bump(key: Key, generation: int | None = None) -> Statement:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from providers.refusals import NotFound
 from providers.resource_classes.kind import NIL, ResourceClass
-from providers.resource_classes.registry import resource_class
+from providers.resource_classes.registry import known_class
 from scheduler.types import Candidate
 from store.home import Home
 from store.session import QUORUM, keyspace, read
@@ -42,7 +42,7 @@ class OwnRow:
 
     @property
     def resource_class(self) -> ResourceClass:
-        return resource_class(self.row["resource_class"])
+        return known_class(self.row["resource_class"])
 
     @property
     def state_version(self) -> int:
@@ -180,7 +180,7 @@ def record_of(home: Home, row: Row) -> Record:
 def _claimed(row: Row) -> dict[str, int]:
     if row["kind"] != CLAIM or not row["resource_class"]:
         return {}
-    amounts = resource_class(row["resource_class"]).amounts_of(row)
+    amounts = known_class(row["resource_class"]).amounts_of(row)
     return {name: value for name, value in amounts.items() if value}
 
 

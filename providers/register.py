@@ -13,10 +13,11 @@ from providers.inventory import Inventory, check_inventory, check_properties
 from providers.own_row import Key, insert
 from providers.records import Location, OwnRow, Tree, locate, location_of, read_tree
 from providers.refusals import Conflict, Invalid, NotFound
+from providers.resource_classes import custom
 from providers.resource_classes.kind import ResourceClass
 from providers.resource_classes.registry import resource_class
 from providers.shards import open_shard
-from providers.unprojected import project_location, put_on
+from providers.unprojected import project_location, put_on, take_off
 from scheduler.types import PropertyValue
 from store.home import Home
 from store.lwt import Refused
@@ -60,6 +61,7 @@ def register(new: NewProvider) -> tuple[Tree, OwnRow]:
     if location != Location(provider_id, root_id, home, of_class.name, location.shard):
         raise Conflict(f"{provider_id} is in use elsewhere: ids are never reused")
     _write_lookups(new, location)
+    _refuse_if_gone(of_class, location)
     outcome = insert(Key(home, root_id, provider_id), own_columns(new, of_class, location.shard))
     if isinstance(outcome, Refused):
         _refuse(new, location)
@@ -134,6 +136,15 @@ def _home_of(new: NewProvider) -> Home:
         return cells.find(new.cell).home
     except NotFound as error:
         raise Invalid("cell", str(error)) from error
+
+
+def _refuse_if_gone(of_class: ResourceClass, location: Location) -> None:
+    """Raises Invalid when the class was deleted (or made anew) since it was read; see providers/own_class.py."""
+    if of_class.custom:
+        now = custom.load_now(of_class.name)
+        if now is None or now.closed or now != of_class:
+            take_off(location)
+            raise Invalid("resource_class", f"no resource class {of_class.name} any more")
 
 
 def _root_of(new: NewProvider, home: Home, provider_id: UUID) -> UUID:

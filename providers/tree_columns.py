@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from providers.resource_classes.registry import resource_class
+from providers.resource_classes.registry import known_class
 from store.home import Home
 from store.session import keyspace
 
@@ -48,7 +48,7 @@ def complete(root_id: UUID, rows: Sequence[Mapping[str, Any]], classes: Classes)
 def _columns(classes: frozenset[str]) -> str:
     names = list(COMMON)
     for one in sorted(classes):
-        of_class = resource_class(one)
+        of_class = known_class(one)
         if of_class.custom:
             names += OWN
         else:

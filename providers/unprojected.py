@@ -52,6 +52,11 @@ def project_location(location: Location, *news: News) -> Tree:
     return tree
 
 
+def has_any(home: Home, resource_class: str) -> bool:
+    """Whether a provider of this class is being registered or removed."""
+    return any(entry.location.resource_class == resource_class for entry in _entries(home))
+
+
 def finish(home: Home) -> int:
     """Projects what others left on the list; returns how many."""
     done = 0

@@ -9,10 +9,10 @@ from api.images import resource_class_image
 from api.paging import page, read_paging
 from api.parse.resource_class import new_resource_class
 from api.view import View
-from providers.find import ProviderFilter, list_providers
-from providers.refusals import Conflict, Invalid
+from providers import own_class
+from providers.refusals import Invalid
 from providers.resource_classes import custom
-from providers.resource_classes.registry import BUILT_IN, all_classes, resource_class
+from providers.resource_classes.registry import all_classes, resource_class
 from store.record_roles import ADMIN, VIEWER
 
 
@@ -41,9 +41,7 @@ class ResourceClasses(View):
     def post(self, request: Request) -> HttpResponse:
         self.no_query()
         name, columns = new_resource_class(self.body())
-        if name in BUILT_IN:
-            raise Conflict(f"{name} is a built-in resource class")
-        return answer(resource_class_image(custom.create(name, columns)), 201)
+        return answer(resource_class_image(own_class.create(name, columns)), 201)
 
 
 class ResourceClass(View):
@@ -57,21 +55,5 @@ class ResourceClass(View):
     @describes("Delete a resource class that no provider has", answers={204: None}, errors=("not_found", "conflict"))
     def delete(self, request: Request, name: str) -> HttpResponse:
         self.no_query()
-        if name in BUILT_IN:
-            raise Conflict(f"{name} is built in and stays")
-        resource_class(name)
-        if _has_providers(name):
-            raise Conflict(f"{name} has providers: delete them first")
-        custom.delete(name)
+        own_class.delete(name)
         return nothing()
-
-
-def _has_providers(name: str) -> bool:
-    cursor = None
-    while True:
-        found = list_providers(ProviderFilter(resource_class=name), 1, cursor)
-        if found.results:
-            return True
-        if found.next is None:
-            return False
-        cursor = found.next

@@ -1,7 +1,7 @@
 """What a resource class is: names, units and kinds of its columns, and the query that a request becomes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,7 @@ class ResourceClass:
     columns: tuple[Column, ...]
     custom: bool = False
     indivisible: bool = False  # one claim takes the whole provider (bare metal)
+    closed: bool = field(default=False, compare=False)  # an operator's own that was deleted
 
     # Computed once per class: every row of every sample asks for them.
     @cached_property
@@ -112,5 +113,6 @@ class ResourceClass:
     def properties_of(self, row: Row) -> dict[str, PropertyValue]:
         if self.custom:
             stored = row.get("own_properties") or {}
-            return {n: int(v) if self.properties[n].type == INTEGER else v for n, v in stored.items()}
+            known = {n: v for n, v in stored.items() if n in self.properties}
+            return {n: int(v) if self.properties[n].type == INTEGER else v for n, v in known.items()}
         return {name: row[column] for name, column in self._property_columns if row.get(column) is not None}

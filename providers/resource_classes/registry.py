@@ -12,7 +12,15 @@ BUILT_IN: dict[str, ResourceClass] = {c.name: c for c in (COMPUTE, BAREMETAL, BL
 
 
 def resource_class(name: str) -> ResourceClass:
-    """Raises NotFound."""
+    """The class of that name, to register or schedule by. Raises NotFound, also when it was deleted."""
+    found = known_class(name)
+    if found.closed:
+        raise NotFound(f"no resource class {name}")
+    return found
+
+
+def known_class(name: str) -> ResourceClass:
+    """The class of that name, deleted ones too, to read what is on record. Raises NotFound."""
     found = BUILT_IN.get(name) or custom.load(name)
     if found is None:
         raise NotFound(f"no resource class {name}")
