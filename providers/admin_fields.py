@@ -1,4 +1,4 @@
-"""Form fields for what providers have and HTML has not: labels, and inventories, properties, columns as lines."""
+"""Form fields for what providers have and HTML has not: labels, and inventories and properties as lines."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,6 @@ from django.contrib.admin import widgets
 from django.core.exceptions import ValidationError
 
 from providers.inventory import LARGEST, Inventory
-from providers.resource_classes.kind import AMOUNT, INTEGER, STRING, Column
 
 LABEL_LENGTH = 255
 
@@ -114,32 +113,6 @@ class InventoryField(LinesField):
 
     def show(self, value: Any) -> str:
         return f"{value.total}, {value.reserved}, {value.allocation_ratio}"
-
-
-class ColumnsField(forms.CharField):
-    """One column a line: name, unit, amount or property, integer or string."""
-
-    widget = widgets.AdminTextareaWidget
-
-    def to_python(self, value: Any) -> Any:
-        if isinstance(value, tuple):
-            return value
-        return tuple(self._column(line) for line in (value or "").splitlines() if line.strip())
-
-    def _column(self, line: str) -> Column:
-        parts = [part.strip() for part in line.split(",")]
-        if not 3 <= len(parts) <= 4:
-            raise ValidationError(f"“{line}” is not `name, unit, amount or property, integer or string`.")
-        kind_default = INTEGER if parts[2] == AMOUNT else STRING
-        return Column(parts[0], parts[1], parts[2], parts[3] if len(parts) == 4 else kind_default)
-
-    def run_validators(self, value: Any) -> None:
-        """Those of a text; the domain checks the columns."""
-
-    def prepare_value(self, value: Any) -> Any:
-        if not isinstance(value, tuple):
-            return value
-        return "\n".join(f"{c.name}, {c.unit}, {c.kind}, {c.type}" for c in value)
 
 
 def integer_field(label: str, **kwargs: Any) -> forms.IntegerField:

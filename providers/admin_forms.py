@@ -1,4 +1,4 @@
-"""The forms of cells, providers and an operator's own classes, and what they become in the domain's words."""
+"""The forms of cells and providers, and what they become in the domain's words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,6 @@ from django.contrib.admin import widgets
 
 from providers import cells
 from providers.admin_fields import (
-    ColumnsField,
     InventoryField,
     LabelsField,
     LinesField,
@@ -43,17 +42,6 @@ class CellForm(forms.Form):
         widened.choices = choices(sorted({*datacenters(), *([own] if own else [])}))
         if self.initial:
             self.fields["name"].disabled = self.fields["datacenter"].disabled = True
-
-
-class OwnClassForm(forms.Form):
-    """An operator's own resource class; once made, it is only deleted."""
-
-    name = label_field("Name", help_text="Lower-case letters, digits and _, starting with a letter.")
-    columns = ColumnsField(
-        label="Columns",
-        help_text="One a line: name, unit, amount or property, integer or string. "
-        "For example <code>licenses, license, amount, integer</code>.",
-    )
 
 
 class ProviderForm(forms.Form):

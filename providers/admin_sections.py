@@ -1,14 +1,18 @@
 """What a provider's pages show beside the form: the arithmetic of its amounts, and what is on it."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from providers.heartbeat import KEPT, Heard
 from providers.models import RECORDS
 from providers.records import OwnRow, Record, Tree
+from providers.resource_classes.kind import ResourceClass
 from store.record_pages import Section
 
 
@@ -20,10 +24,22 @@ def link(view: str, key: Any, text: Any) -> Any:
         return text
 
 
-def provider_link(resource_class: str, provider_id: Any, text: Any) -> Any:
+def provider_view(resource_class: str) -> str:
+    """The name of the page of such a provider."""
     model = RECORDS.get(resource_class)
-    name = model._meta.model_name if model else "ownclassrecord"
-    return link(f"providers_{name}_change", provider_id, text)
+    return f"providers_{model._meta.model_name if model else 'ownclassrecord'}_change"
+
+
+def provider_link(resource_class: str, provider_id: Any, text: Any) -> Any:
+    return link(provider_view(resource_class), provider_id, text)
+
+
+def provider_list(of_class: ResourceClass, text: Any) -> Any:
+    """A link to the list of a class's providers."""
+    url = reverse(f"admin:{provider_view(of_class.name).removesuffix('_change')}_changelist")
+    return format_html(
+        '<a href="{}{}">{}</a>', url, f"?resource_class={of_class.name}" if of_class.custom else "", text
+    )
 
 
 def claim_link(record: Record) -> Any:
@@ -32,6 +48,12 @@ def claim_link(record: Record) -> Any:
 
 def request_link(request_id: Any) -> Any:
     return link("conductor_requestrecord_change", request_id, request_id)
+
+
+def events_url(**asked: Any) -> str:
+    """The list of events, narrowed; times are instants in UTC."""
+    values = {n: f"{v:%Y-%m-%dT%H:%M:%S}" if isinstance(v, dt.datetime) else v for n, v in asked.items() if v}
+    return f"{reverse('admin:events_eventrecord_changelist')}?{urlencode(values)}"
 
 
 def number(value: int | None) -> Any:
@@ -45,6 +67,31 @@ def number(value: int | None) -> Any:
 def short(identifier: Any) -> Any:
     """The beginning of an id, for lists; the whole of it under the pointer and on its page."""
     return format_html('<span title="{}">{}…</span>', identifier, str(identifier)[:8])
+
+
+def time(at: dt.datetime | None) -> str | None:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else None
+
+
+def heartbeat(mode: str, heard: Heard | None) -> Section:
+    """Whether a provider is alive, or since when it is silent; `heard` is its root's, None without an agent."""
+    if heard is None:
+        return Section("Heartbeat", facts=[("Alive", f"always (heartbeat: {mode})")])
+    if heard.alive:
+        alive = "yes"
+    else:
+        alive = f"no, silent since {time(heard.seen_at)}" if heard.seen_at else f"no, {silent_for(heard)}"
+    return Section("Heartbeat", facts=[("Alive", alive), ("Last seen", time(heard.seen_at))])
+
+
+def silent_for(heard: Heard) -> str:
+    if heard.seen_at is None:
+        return f"never heard from, or not for {KEPT // 86400} days"
+    seconds = max(0, int((dt.datetime.now(dt.UTC) - heard.seen_at).total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"silent for {seconds // length} {unit}"
+    return f"silent for {seconds} s"
 
 
 def part_of(available: int, amount: int) -> Any:

@@ -133,5 +133,24 @@ class ResourceClassRecord(RecordModel):
     class Meta:
         app_label = "providers"
         managed = False
-        verbose_name = "own resource class"
-        verbose_name_plural = "own resource classes"
+        verbose_name = "resource class"
+        verbose_name_plural = "resource classes"
+
+
+class HeartbeatRecord(RecordModel):
+    """When a provider's agent was heard from last."""
+
+    __table_name__ = "heartbeats"
+    __scope__ = PER_DATACENTER
+    __written_by__ = "providers.heartbeat"
+
+    cell = columns.Text(partition_key=True)
+    resource_class = columns.Text(partition_key=True)
+    shard = columns.Integer(partition_key=True)
+    provider_id = columns.UUID(primary_key=True)
+    seen_at = columns.DateTime()
+
+    class Meta:
+        app_label = "providers"
+        managed = False
+        verbose_name = "heartbeat"

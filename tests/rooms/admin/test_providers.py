@@ -11,8 +11,6 @@ from providers.change import Changes, change
 from providers.records import read_provider
 from providers.refusals import NotFound
 from providers.register import NewProvider, register
-from providers.resource_classes import custom
-from providers.resource_classes.kind import AMOUNT, INTEGER, PROPERTY, Column
 
 MODELS = {
     "compute": "computerecord",
@@ -229,38 +227,3 @@ def test_each_class_has_its_own_pages(host, browser):
     assert "There is no network provider" in answer.content.decode()
     for key in ("nonsense", str(uuid.uuid4())):
         assert browser.get(page(key)).status_code == 302
-
-
-def test_own_classes_and_their_providers(cell, browser, opened, errors_of):
-    classes, name = "/admin/providers/resourceclassrecord/", f"own_{uuid.uuid4().hex[:8]}"
-    columns = "licenses, license, amount\nslots, slot, amount, integer\ngrade, , property, integer"
-    browser.post(f"{classes}add/", {"name": name, "columns": columns})
-    assert custom.load(name).columns == (
-        Column("licenses", "license", AMOUNT, INTEGER),
-        Column("slots", "slot", AMOUNT, INTEGER),
-        Column("grade", "", PROPERTY, INTEGER),
-    )
-    assert name in browser.get(classes).content.decode()
-    escaped = name.replace("_", "_5F")
-    assert "licenses, license, amount, integer" in browser.get(f"{classes}{escaped}/change/").content.decode()
-
-    add = f"{listing('own')}add/"
-    lines = {"inventory": "licenses: 10, 2, 1.5\nslots: 4", "properties": "grade: 3"}
-    sent = opened(browser, add, name="vault", cell=cell.name, resource_class=name, heartbeat="none", **lines)
-    bad = browser.post(add, sent | {"inventory": "licenses: lots"})
-    assert "is not `total, reserved, ratio`" in errors_of(bad)
-    bad = browser.post(add, sent | {"inventory": "seats: 1"})
-    assert "Seats is not an amount of" in str(bad.context["adminform"].form.errors["inventory"])
-    answer = browser.post(add, sent | {"_continue": "1"})
-    provider_id = uuid.UUID(answer.headers["Location"].split("/")[-3])
-    assert read_provider(provider_id)[1].amounts == {"licenses": 13, "slots": 4}
-    browser.post(
-        page(provider_id, "own"), opened(browser, page(provider_id, "own"), inventory="licenses: 20\nslots: 4")
-    )
-    assert read_provider(provider_id)[1].available == {"licenses": 20, "slots": 4}
-    assert "vault" in browser.get(listing("own"), {"resource_class": name}).content.decode()
-
-    assert "has providers" in browser.post(f"{classes}{escaped}/delete/", {"post": "yes"}).content.decode()
-    browser.post(f"{listing('own')}{provider_id}/delete/", {"post": "yes"})
-    browser.post(f"{classes}{escaped}/delete/", {"post": "yes"})
-    assert custom.load(name) is None
