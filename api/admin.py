@@ -1,12 +1,18 @@
-"""Tokens in the admin: seen and revoked there. They are issued where they can be shown once: by command or by route."""
+"""Tokens in the admin: all of them are seen and revoked in a list, and an agent's is issued on a page of its provider.
+
+A user's token is issued by command, where it can be shown once.
+"""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
 from api import tokens
+from api.agent_token_admin import token_page
 from api.models import Token
 
 
@@ -19,6 +25,13 @@ class TokenAdmin(admin.ModelAdmin):
     readonly_fields = list_display
     fields = list_display
     actions = ("revoke",)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.provider_view)
+        return [path("provider/<uuid:provider_id>/", view, name="api_token_provider"), *super().get_urls()]
+
+    def provider_view(self, request: HttpRequest, provider_id: UUID) -> HttpResponse:
+        return token_page(self.admin_site, request, provider_id)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -27,7 +27,10 @@ class Token(models.Model):
                 condition=Q(user__isnull=False, provider_id__isnull=True)
                 | Q(user__isnull=True, provider_id__isnull=False),
                 name="token_of_a_user_or_of_a_provider",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["provider_id"], condition=Q(revoked_at__isnull=True), name="one_valid_token_of_a_provider"
+            ),
         ]
         ordering = ["-created_at"]
 

@@ -10,11 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from api.models import Token
+from providers.refusals import Conflict
 
+TRIES = 4
 PREFIX = "sched_"  # so that secret scanners and people know what leaked
 USED_EVERY = dt.timedelta(minutes=5)  # how coarse `last_used_at` is: a write per request would cost more than it tells
 
@@ -31,15 +33,40 @@ def issue(user: AbstractBaseUser, name: str) -> str:
 
 
 def issue_for_providers(providers: Iterable[tuple[UUID, str]]) -> dict[UUID, str]:
-    """New tokens for agents (provider id and name of each), each replacing the ones its provider had."""
+    """New tokens for agents (provider id and name of each), each replacing the one its provider had."""
     made = {provider_id: (_make(), name) for provider_id, name in providers}
-    with transaction.atomic():
-        revoke(provider_id__in=list(made))
-        Token.objects.bulk_create(
-            Token(digest=digest(token), provider_id=provider_id, name=f"agent of {name}"[:255])
-            for provider_id, (token, name) in made.items()
-        )
+    for attempt in range(TRIES):
+        try:
+            with transaction.atomic():
+                revoke(provider_id__in=list(made))
+                Token.objects.bulk_create(_of_agent(id_, name, token) for id_, (token, name) in made.items())
+            break
+        except IntegrityError:  # somebody else issued one for the same provider at the same moment: replace that one
+            if attempt == TRIES - 1:
+                raise
     return {provider_id: token for provider_id, (token, _) in made.items()}
+
+
+def replace(provider_id: UUID, name: str, seen: int | None) -> str:
+    """A new token for an agent, in place of the one with the id that was seen (None: it has none).
+
+    Raises Conflict when that is not so any more; then nothing changed.
+    """
+    token = _make()
+    try:
+        with transaction.atomic():
+            if seen is not None and not revoke(pk=seen, provider_id=provider_id):
+                raise Conflict("the agent's token was replaced or revoked meanwhile")
+            _of_agent(provider_id, name, token).save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict("the agent got a token meanwhile") from error
+    return token
+
+
+def valid_of(providers: Collection[UUID]) -> dict[UUID, Token]:
+    """The valid tokens of these providers' agents; one each at the most."""
+    found = Token.objects.filter(provider_id__in=providers, revoked_at__isnull=True)
+    return {token.provider_id: token for token in found if token.provider_id is not None}
 
 
 def revoke(**which: Any) -> int:
@@ -129,6 +156,10 @@ def note_use(token_id: int, last_used_at: dt.datetime | None) -> None:
         Token.objects.filter(id=token_id).update(last_used_at=now)
     except OperationalError:
         return  # a busy SQLite: the next request notes it
+
+
+def _of_agent(provider_id: UUID, name: str, token: str) -> Token:
+    return Token(digest=digest(token), provider_id=provider_id, name=f"agent of {name}"[:255])
 
 
 def _make() -> str:

@@ -12,7 +12,7 @@ from claims.find import ClaimFilter, find, list_claims
 from claims.models import ClaimRecord
 from claims.types import STATES
 from providers.admin_filters import REFUSED, cell_filter, uuid_filter, uuid_of
-from providers.admin_sections import arithmetic, number, provider_link, request_link, short, words
+from providers.admin_sections import arithmetic, events_url, number, provider_link, request_link, short, time, words
 from providers.records import CLAIM, Record, read_provider
 from providers.refusals import NotFound
 from store.record_admin import RecordAdmin
@@ -60,8 +60,8 @@ class ClaimAdmin(RecordAdmin):
             ("Request", request_link(record.request_id)),
             ("Provider", provider),
             ("Cell", record.home.cell),
-            ("Made", _time(record.created_at)),
-            ("Expires", _time(record.expires_at)),
+            ("Made", time(record.created_at)),
+            ("Expires", time(record.expires_at)),
             ("Release asked for", "yes" if record.release_requested else "no"),
             ("Generation", number(record.generation)),
         ]
@@ -70,9 +70,12 @@ class ClaimAdmin(RecordAdmin):
         return [Section("Claim", facts=facts), arithmetic(tree, own)]
 
     def tools(self, request: HttpRequest, record: Record) -> Sequence[tuple[str, str]]:
-        if record.kind != CLAIM or role_of(request.user) not in (OPERATOR, ADMIN):
-            return ()
-        return [("Release…", f"{reverse('admin:conductor_release_claims')}?claim={record.id}")]
+        begin = record.created_at - dt.timedelta(minutes=1) if record.created_at else None
+        story = events_url(claim=record.id, cell=record.home.cell, order="oldest", **{"from": begin})
+        tools = [("Events", story)]
+        if record.kind == CLAIM and role_of(request.user) in (OPERATOR, ADMIN):
+            tools.append(("Release…", f"{reverse('admin:conductor_release_claims')}?claim={record.id}"))
+        return tools
 
     def claim(self, record: Record) -> Any:
         return short(record.id)
@@ -87,8 +90,4 @@ class ClaimAdmin(RecordAdmin):
         return words(record.amounts)
 
     def made(self, record: Record) -> str | None:
-        return _time(record.created_at)
-
-
-def _time(at: dt.datetime | None) -> str | None:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else None
+        return time(record.created_at)

@@ -20,7 +20,7 @@ from conductor.states import ALL
 from conductor.types import RequestView
 from events.tail import time_of
 from providers.admin_filters import REFUSED, cell_filter, uuid_of
-from providers.admin_sections import claim_link, provider_link, short, words
+from providers.admin_sections import claim_link, events_url, provider_link, short, time, words
 from providers.records import CLAIM, INSTANCE
 from providers.refusals import NotFound
 from store.record_admin import RecordAdmin
@@ -60,8 +60,8 @@ class RequestAdmin(RecordAdmin):
             ("Asked by", record.username),
             ("Cell", record.cell or "any"),
             ("Attempts", record.attempts),
-            ("Made", _time(record.created_at)),
-            ("Changed", _time(record.updated_at)),
+            ("Made", time(record.created_at)),
+            ("Changed", time(record.updated_at)),
             ("Reason", record.reason or None),
         ]
         return [
@@ -71,6 +71,10 @@ class RequestAdmin(RecordAdmin):
             _history(record),
             Section("As it was asked", facts=[("Body", _json(record.body))]),
         ]
+
+    def tools(self, request: HttpRequest, record: RequestView) -> Sequence[tuple[str, str]]:
+        begin = record.created_at - dt.timedelta(minutes=1) if record.created_at else None
+        return [("Events", events_url(request=record.request_id, order="oldest", **{"from": begin}))]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.release_view)
@@ -99,7 +103,7 @@ class RequestAdmin(RecordAdmin):
         return sum(1 for r in record.records if r.kind in (CLAIM, INSTANCE))
 
     def made(self, record: RequestView) -> str | None:
-        return _time(record.created_at)
+        return time(record.created_at)
 
 
 def _what_came(record: RequestView) -> list[Section]:
@@ -141,13 +145,9 @@ def _plan(record: RequestView) -> Section:
 
 
 def _history(record: RequestView) -> Section:
-    rows = [[_time(time_of(line["id"])), line["state"], line["who"], line["why"]] for line in record.history]
+    rows = [[time(time_of(line["id"])), line["state"], line["who"], line["why"]] for line in record.history]
     return Section("History", headers=["When", "State", "Who", "Why"], rows=rows, empty="No lines of history.")
 
 
 def _json(value: Any) -> Any:
     return format_html("<pre>{}</pre>", json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
-
-
-def _time(at: dt.datetime | None) -> str | None:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else None

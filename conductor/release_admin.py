@@ -43,7 +43,7 @@ class EndForm(forms.Form):
 
     reason = label_field("Reason", required=False, help_text="Stands in the request's history.")
     force = forms.BooleanField(
-        label="Force: wait for no host",
+        label="Wait for no host (force)",
         required=False,
         help_text="For a host that is dead and stays dead. What still runs there is not stopped, and its room is sold "
         "again. Needs a reason.",

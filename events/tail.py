@@ -149,10 +149,10 @@ def _read_bucket(home: Home, bucket: dt.datetime, after: UUID | None, upto: UUID
         + (" LIMIT ?" if limit else ""),
         [home.cell, bucket, *values, upto, *([limit] if limit else [])],
     )
-    return [_event(row) for row in rows]
+    return [event_of(row) for row in rows]
 
 
-def _event(row: dict[str, Any]) -> Event:
+def event_of(row: dict[str, Any]) -> Event:
     return Event(
         id=row["id"],
         cell=row["cell"],

@@ -2,6 +2,8 @@
 
 from providers.cell_admin import CellAdmin
 from providers.class_admin import ResourceClassAdmin
+from providers.event_admin import EventAdmin
+from providers.heartbeat_admin import HeartbeatAdmin
 from providers.provider_admin import OwnClassProviderAdmin, ProviderAdmin
 
-__all__ = ["CellAdmin", "OwnClassProviderAdmin", "ProviderAdmin", "ResourceClassAdmin"]
+__all__ = ["CellAdmin", "EventAdmin", "HeartbeatAdmin", "OwnClassProviderAdmin", "ProviderAdmin", "ResourceClassAdmin"]

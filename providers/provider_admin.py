@@ -6,15 +6,17 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 
 from providers.admin_filters import REFUSED, cell_filter, uuid_of
 from providers.admin_forms import changes_of, field_of_domain, new_provider, provider_form
-from providers.admin_sections import arithmetic, capacity, number, on_it, part_of, provider_link
+from providers.admin_sections import arithmetic, capacity, events_url, heartbeat, number, on_it, part_of, provider_link
 from providers.change import change
 from providers.find import ProviderFilter, image_with_alive, list_providers
+from providers.heartbeat import AGENT, last_heard
 from providers.image import Image
 from providers.models import RECORDS, OwnClassRecord
-from providers.records import read_provider
+from providers.records import locate, read_provider
 from providers.refusals import Invalid, NotFound
 from providers.register import STATES, register
 from providers.remove import remove
@@ -36,6 +38,9 @@ class ProviderAdmin(RecordAdmin):
     numbers = frozenset({"claims", "instances"})
     search_help = "Exact name"
     operator_fields = frozenset({"state", "state_reason"})
+    # These templates show the agents' tokens too, which are kept above this room.
+    list_template = "admin/records/provider_list.html"
+    change_form_template = add_form_template = "admin/records/provider_form.html"
 
     @property
     def class_name(self) -> str:
@@ -99,16 +104,27 @@ class ProviderAdmin(RecordAdmin):
     def sections(self, record: Image) -> Sequence[Section]:
         tree, own = read_provider(UUID(record["id"]))
         parent = tree.providers.get(own.row["parent_id"])
+        root = tree.providers.get(tree.root_id, own)
+        mode = root.row["heartbeat"]
+        heard = last_heard(locate(root.id)) if mode == AGENT else None
         facts = [
             ("Id", record["id"]),
-            ("Alive", self.alive(record)),
             ("Generation", number(tree.generation)),
             ("State version", own.state_version),
         ]
         if parent is not None:
             name = provider_link(parent.row["resource_class"], parent.id, parent.row["name"])
             facts.append(("Part of", name))
-        return [arithmetic(tree, own), capacity(own), *on_it(tree, own), Section("Facts", facts=facts)]
+        return [
+            arithmetic(tree, own),
+            heartbeat(mode, heard),
+            capacity(own),
+            *on_it(tree, own),
+            Section("Facts", facts=facts),
+        ]
+
+    def tools(self, request: HttpRequest, record: Image) -> Sequence[tuple[str, str]]:
+        return [("Events", events_url(provider=record["id"], cell=record["cell"]))]
 
     def create(self, cleaned: Mapping[str, Any]) -> Image:
         return image_with_alive(*register(new_provider(self.class_of(cleaned), cleaned)))

@@ -31,7 +31,7 @@ def _query(asked: Mapping[str, str], search: str, cursor: str = "") -> str:
 
 def _links(one: ListFilter, asked: Mapping[str, str], search: str) -> tuple[str, list[tuple[str, str, bool]]]:
     chosen = asked[one.name]
-    choices = [("", "All"), *one.choices]
+    choices = [("", one.none), *one.choices]
     return one.title, [(_query({**asked, one.name: v}, search), label, v == chosen) for v, label in choices]
 
 

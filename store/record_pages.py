@@ -15,11 +15,14 @@ class ListPage:
 
 @dataclass(frozen=True, slots=True)
 class ListFilter:
-    """A filter that the list pushes down: with choices (value, label) a list of links, without them a text field."""
+    """A filter that the list pushes down: with choices (value, label) a list of links, without them a field of an HTML
+    type. `none` is the link to the list without it."""
 
     name: str
     title: str
     choices: tuple[tuple[str, str], ...] = ()
+    none: str = "All"
+    type: str = "text"
 
 
 class Row(NamedTuple):

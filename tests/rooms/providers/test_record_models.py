@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from providers.models import RECORDS, CellRecord, OwnClassRecord, ProviderRecord, ResourceClassRecord
+from events.models import EventRecord
+from providers.models import (
+    RECORDS,
+    CellRecord,
+    HeartbeatRecord,
+    OwnClassRecord,
+    ProviderRecord,
+    ResourceClassRecord,
+)
 from providers.resource_classes.kind import STRING
 from providers.resource_classes.registry import BUILT_IN
 from store.session import datacenters, keyspace, session
@@ -38,6 +46,11 @@ def test_together_the_classes_know_every_column(cassandra: object) -> None:
 @pytest.mark.parametrize("model", [CellRecord, ResourceClassRecord])
 def test_a_global_record_has_all_columns_of_its_table(cassandra: object, model: Any) -> None:
     assert shape(model) == schema(keyspace(), model.__table_name__)
+
+
+@pytest.mark.parametrize("model", [HeartbeatRecord, EventRecord])
+def test_a_record_of_a_data_centre_has_all_columns_of_its_table(cassandra: object, model: Any) -> None:
+    assert shape(model) == schema(keyspace(datacenters()[0]), model.__table_name__)
 
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
