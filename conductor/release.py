@@ -76,13 +76,16 @@ def start_release(
     states: Collection[str] = (SCHEDULING, CLAIMED, ACTIVE),
 ) -> RequestRow:
     """The row says that these claims (None: all) go, if it is in one of `states`. When others stay it is claimed or
-    active as before (active also when the rest is built), else `releasing`."""
+    active as before (active also when the rest is built), else `releasing`. Raises Conflict for the release of a part
+    that the row says is built: consumed or not yet, it is an instance now, and goes with its request."""
     for _ in range(TRIES):
         if row.state not in states:
             return row
         if row.state == SCHEDULING and not is_claimed(row):
             settle_plan(row)
         parts = planned_parts(row) if row.state == SCHEDULING else parts_of(row)
+        if only is not None and ends_as == RELEASED and any(p.state == BUILT and p.claim_id in only for p in parts):
+            raise Conflict(f"request {row.request_id} says that it was built: delete the request to destroy it")
         left = [replace(p, state=GONE) if only is None or p.claim_id in only else p for p in parts]
         columns = {"members": parts_json(left)}
         write_many([put_on(row.home, row.request_id, _soon())])
