@@ -50,6 +50,9 @@ def _take_counted(order: Order) -> Taken | Lost | Closed | Unsettled:
     result: Taken | Lost | Closed | Unsettled = Unsettled("not run yet")
     for _ in range(TRIES):
         tree = read_tree(order.home, order.root_id)
+        earlier = _earlier(order, {record.id: record.kind for record in tree.records})
+        if earlier is not None:  # before the room, which this very claim may have taken
+            return earlier
         if not all(m.provider_id in tree.providers for m in order.members) or not _has_room(order, tree):
             return Lost(tree)
         result = _run(order, tree)
@@ -124,12 +127,15 @@ def _insert(order: Order, member: Member, now: dt.datetime) -> Statement:
     return Statement(cql, list(columns.values()))
 
 
-def _why(order: Order, refused: Refused) -> Taken | Lost | Closed:
-    ids = {m.claim_id for m in order.members}
-    rows: Sequence[dict[str, Any]] = [dict(row) for row in refused.rows]
-    ours = [row for row in rows if row["record_id"] in ids and row["kind"]]
-    if any(row["kind"] == CLOSED for row in ours):
+def _earlier(order: Order, kinds: Mapping[UUID, str]) -> Taken | Closed | None:
+    """What came of an earlier try of this very order, by the kinds of the records that are there."""
+    ours = [kinds[m.claim_id] for m in order.members if m.claim_id in kinds]
+    if CLOSED in ours:
         return Closed()
-    if ours:  # a claim, or the instance it became: an earlier try of this very order was applied
-        return Taken()
-    return Lost(tree_of(order.home, order.root_id, [row for row in rows if row["kind"]]))
+    return Taken() if ours else None  # a claim, or the instance it became
+
+
+def _why(order: Order, refused: Refused) -> Taken | Lost | Closed:
+    rows: Sequence[dict[str, Any]] = [dict(row) for row in refused.rows if row["kind"]]
+    earlier = _earlier(order, {row["record_id"]: row["kind"] for row in rows})
+    return earlier or Lost(tree_of(order.home, order.root_id, list(rows)))
