@@ -1,6 +1,6 @@
 """Moves one record from one state to another, without touching amounts: building, to be released, confirmed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from claims.capacity import bump, table
 from claims.repeat import as_it_is, repeat
@@ -55,7 +55,11 @@ def to_be_released(record: Record) -> Done | Already | Not:
     """A claim that is being built is asked back: its agent is to stop and to say so."""
     condition = f"kind = '{CLAIM}' AND state = ? AND release_requested = false"
     statement = _update(record, "release_requested = true", [], condition, [BUILDING])
-    return _run("claims.to_be_released", record, statement, BUILDING, CLAIM_CHANGED)
+    return _run("claims.to_be_released", record, statement, BUILDING, CLAIM_CHANGED, _is_asked_back)
+
+
+def _is_asked_back(now: Record) -> bool:
+    return now.kind == CLAIM and now.state == BUILDING and now.release_requested
 
 
 def _move(
@@ -70,7 +74,12 @@ def _move(
     condition = f"kind = '{kind}' AND state IN ({', '.join('?' * len(source))})"
     if only_if_wanted:
         condition += " AND release_requested = false"
-    return _run(name, record, _update(record, "state = ?", [target], condition, source), target, told)
+    statement = _update(record, "state = ?", [target], condition, source)
+
+    def done(now: Record) -> bool:
+        return now.kind == kind and now.state == target and not (only_if_wanted and now.release_requested)
+
+    return _run(name, record, statement, target, told, done)
 
 
 def _update(record: Record, assignment: str, values: list[str], condition: str, needed: Sequence[str]) -> Statement:
@@ -81,7 +90,9 @@ def _update(record: Record, assignment: str, values: list[str], condition: str, 
     return Statement(cql, [*values, record.root_id, record.provider_id, record.id, *needed])
 
 
-def _run(name: str, record: Record, statement: Statement, target: str, told: str) -> Done | Already | Not:
+def _run(
+    name: str, record: Record, statement: Statement, target: str, told: str, done: Callable[[Record], bool]
+) -> Done | Already | Not:
     batch = [statement, bump(record.home, record.root_id)]
     outcome = repeat(name, record.home, record.root_id, lambda _: batch, read_first=False)
     if isinstance(outcome, Applied):
@@ -89,4 +100,4 @@ def _run(name: str, record: Record, statement: Statement, target: str, told: str
         project_soon(record.home, record.root_id, news)
         return Done()
     now = as_it_is(record)
-    return Already() if now is not None and now.state == target and not now.release_requested else Not(now)
+    return Already() if now is not None and done(now) else Not(now)
