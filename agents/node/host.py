@@ -128,7 +128,7 @@ class Host:
     def _consider(self, claim: ClaimOrder) -> None:
         """A claim that is known is being lived already, however often the portal shows it."""
         if claim.claim_id not in self._lives and claim.state in TO_BUILD:
-            life = Life(intend(claim), self._around, self._journal)
+            life = Life(intend(claim, self.provider_id), self._around, self._journal)
             self._begin(life, life.begin())
         if claim.release_requested and claim.claim_id in self._lives:
             self._lives[claim.claim_id].release()
@@ -137,7 +137,7 @@ class Host:
         if order.claim_id in self._lives:
             self._lives[order.claim_id].destroy()
         else:
-            life = Life(intend_end(order), self._around, self._journal)
+            life = Life(intend_end(order, self.provider_id), self._around, self._journal)
             self._begin(life, life.begin())
 
     def _begin(self, life: Life, story: Coroutine[None, None, None]) -> None:

@@ -51,10 +51,12 @@ NOTHING = Handle()
 
 @dataclass(frozen=True)
 class Instance:
-    """Amounts are what the instance may use, positive, in the columns' units."""
+    """Amounts are what the instance may use, positive, in the columns' units. `host` is the provider that this agent
+    speaks for, `provider` the one that was claimed: the same, or a child of it."""
 
     claim_id: str
     request_id: str
+    host: str
     provider: str
     consumer: str
     project: str
@@ -67,10 +69,11 @@ class Instance:
     handle: Handle = field(default=NOTHING)
 
 
-def intend(order: ClaimOrder) -> Instance:
+def intend(order: ClaimOrder, host: str) -> Instance:
     return Instance(
         claim_id=order.claim_id,
         request_id=order.request_id,
+        host=host,
         provider=order.provider,
         consumer=order.consumer,
         project=order.project,
@@ -82,11 +85,12 @@ def intend(order: ClaimOrder) -> Instance:
     )
 
 
-def intend_end(order: DestroyOrder) -> Instance:
+def intend_end(order: DestroyOrder, host: str) -> Instance:
     """For an instance that the portal knows and this host's records do not: look for it, take it away, say so."""
     return Instance(
         claim_id=order.claim_id,
         request_id=order.request_id,
+        host=host,
         provider=order.provider,
         consumer=order.consumer,
         project="",
@@ -99,15 +103,15 @@ def intend_end(order: DestroyOrder) -> Instance:
 
 
 def instance_directory(state_dir: Path, instance: Instance) -> Path:
-    return state_dir / instance.provider / instance.claim_id
+    return state_dir / instance.host / instance.claim_id
 
 
 class InstanceStore:
-    """The instances of one provider on disk."""
+    """The instances of one host on disk."""
 
-    def __init__(self, state_dir: Path, provider: str) -> None:
-        self._directory = state_dir / provider
-        self._provider = provider
+    def __init__(self, state_dir: Path, host: str) -> None:
+        self._directory = state_dir / host
+        self._host = host
 
     def load(self, set_aside: Callable[[Path, str], None]) -> list[Instance]:
         """Everything readable. A file that is not is renamed and told to `set_aside`: one bad block on a disk must not
@@ -118,7 +122,7 @@ class InstanceStore:
         instances: list[Instance] = []
         for path in sorted(self._directory.glob("*.json")):
             try:
-                instances.append(_read(path, self._provider))
+                instances.append(_read(path, self._host))
             except (OSError, ValueError, TypeError, KeyError) as error:
                 aside = path.with_name(f"{path.name}.corrupt-{time.time_ns()}")
                 path.rename(aside)
@@ -161,16 +165,17 @@ class InstanceStore:
             os.close(descriptor)
 
 
-def _read(path: Path, provider: str) -> Instance:
+def _read(path: Path, host: str) -> Instance:
     body = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(body, dict) or body.pop("format", 0) != 1:
         raise ProtocolError("not an instance record of format 1")
     body["state"] = State(body["state"])
     body["amounts"] = parse_amounts(body["amounts"])
     body["handle"] = Handle(**body["handle"])
+    body.setdefault("host", body["provider"])  # written before an agent answered for the children of its provider
     instance = Instance(**body)
-    if instance.claim_id != path.stem or instance.provider != provider:
-        raise ProtocolError("it belongs to another instance or provider")
+    if instance.claim_id != path.stem or instance.host != host:
+        raise ProtocolError("it belongs to another instance or host")
     return instance
 
 

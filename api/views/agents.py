@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from api import tokens
 from api.answers import answer
 from api.authenticate import AGENT, Caller
 from api.describe import describes
@@ -19,11 +20,10 @@ from api.parse.agent import nothing_more
 from api.parse.provider import report as parse_report
 from api.view import View
 from api.views.providers import shown
-from claims.find import on_provider
 from claims.types import DESTROYING, HELD
 from providers.change import report
-from providers.heartbeat import beat
-from providers.records import CLAIM, INSTANCE, Record, locate
+from providers.heartbeat import ALWAYS, beat
+from providers.records import CLAIM, INSTANCE, OwnRow, Record, Tree, locate, read_provider
 from providers.refusals import Invalid
 from store.record_roles import VIEWER
 
@@ -74,8 +74,10 @@ class ProviderClaims(View):
         after = parse_uuid(paging.cursor)
         if paging.cursor is not None and after is None:
             raise Invalid("next", "is not a cursor of this list")
-        records = on_provider(found)
-        hidden = (HELD,) if self.caller().role == AGENT else ()
+        tree, own = read_provider(found)
+        is_agent = self.caller().role == AGENT
+        records = _of_agent(tree, own) if is_agent else [r for r in tree.records if r.provider_id == found]
+        hidden = (HELD,) if is_agent else ()
         orders = _in_order(r for r in records if r.kind == CLAIM and r.state not in hidden)
         left = [r for r in orders if after is None or r.id.bytes > after.bytes]
         results = left[: paging.limit]
@@ -83,6 +85,15 @@ class ProviderClaims(View):
         # All of them on the first page: an agent must not miss one because a claim came or went between two pages.
         going = [] if after else [r for r in records if r.kind == INSTANCE and r.state == DESTROYING]
         return answer(page(map(order_image, results), following, destroy=[destroy_image(r) for r in _in_order(going)]))
+
+
+def _of_agent(tree: Tree, own: OwnRow) -> list[Record]:
+    """What is this agent's to do. A tree's orders go to one agent, or they would be built twice: the root's, and a
+    child's own only where the root has no token. Claims on children without a heartbeat wait for no agent."""
+    if own.id != tree.root_id:
+        return [] if tokens.valid_of([tree.root_id]) else [r for r in tree.records if r.provider_id == own.id]
+    waiting = {one.id for one in tree.providers.values() if one is own or one.row["heartbeat"] != ALWAYS}
+    return [r for r in tree.records if r.provider_id in waiting or r.kind == INSTANCE]
 
 
 def _in_order(records: Iterable[Record]) -> list[Record]:

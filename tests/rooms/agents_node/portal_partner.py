@@ -36,6 +36,7 @@ class PortalPartner:
         self.destroy: dict[str, dict[str, Any]] = {}
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.unauthorized: list[str] = []
+        self.parents: dict[str, str] = {}  # of children, whose orders go to their root
         self.before: Callable[[str, str], Answer | None] = lambda method, path: None
         self.after: Callable[[str, str], None] = lambda method, path: None
         self.page_size = 100
@@ -75,7 +76,7 @@ class PortalPartner:
         """The bodies of all calls whose path ends so, in order."""
         return [body for method, path, body in list(self.calls) if path.endswith(end) and method == "POST"]
 
-    def wait(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
+    def wait(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"waited {seconds} s in vain; calls: {self.calls[-12:]}"
@@ -117,14 +118,15 @@ class PortalPartner:
         return 200, {"ttl": 30, "interval": self.interval}
 
     def _orders(self, provider: str, query: str, body: dict[str, Any]) -> Answer:
-        shown = [
-            c for c in self.claims.values() if c["provider"] == provider and c["state"] not in ("consumed", "gone")
-        ]
+        shown = [c for c in self._of(provider, self.claims) if c["state"] not in ("consumed", "gone")]
         start = int(query.removeprefix("next=") or 0)
         more = start + self.page_size < len(shown)
-        destroy = [d for d in self.destroy.values() if d["provider"] == provider and not start]
+        destroy = [] if start else self._of(provider, self.destroy)
         page = shown[start : start + self.page_size]
         return 200, {"results": page, "next": str(start + self.page_size) if more else None, "destroy": destroy}
+
+    def _of(self, root: str, records: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+        return [one for one in records.values() if self.parents.get(one["provider"], one["provider"]) == root]
 
     def _building(self, claim_id: str, query: str, body: dict[str, Any]) -> Answer:
         claim = self.claims.get(claim_id)

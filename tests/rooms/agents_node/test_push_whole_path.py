@@ -7,7 +7,6 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,9 +20,9 @@ pytestmark = pytest.mark.slow
 CLAIMS = 40
 
 
-@pytest.fixture
-def portal(cassandra: SimpleNamespace, tmp_path: Path) -> Iterator[ServedPortal]:
-    one = ServedPortal(tmp_path)
+@pytest.fixture(scope="module")
+def portal(cassandra: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPortal]:
+    one = ServedPortal(tmp_path_factory.mktemp("portal"))
     yield one
     one.stop()
 
@@ -35,8 +34,9 @@ def until(happens: Callable[[], object], seconds: float = 30) -> None:
         time.sleep(0.1)
 
 
-def start_agent(agent: Agent, portal: ServedPortal, cell: str) -> None:
-    amounts = {"vcpus": 1000, "memory_mb": 10**6, "disk_gb": 10**4}
+def start_agent(agent: Agent, portal: ServedPortal, cell: str, vcpus: int = 1000) -> object:
+    """The agent of a new host, connected; answers with the host's id."""
+    amounts = {"vcpus": vcpus, "memory_mb": 10**6, "disk_gb": 10**4}
     host = portal.post("/api/providers", name="told", cell=cell, resource_class="compute", amounts=amounts)
     token = portal.post(f"/api/providers/{host['id']}/token")["token"]
     provider = {"id": host["id"], "token": token, "name": "told", "inventory": {"totals": amounts}}
@@ -45,6 +45,7 @@ def start_agent(agent: Agent, portal: ServedPortal, cell: str) -> None:
     agent.start()
     until(lambda: agent.log.exists() and "listening for orders" in agent.log.read_text())
     time.sleep(2)  # the look that follows
+    return host["id"]
 
 
 def looks(portal: ServedPortal) -> int:
@@ -90,7 +91,31 @@ def test_a_claim_reaches_a_connected_agent_within_a_second(portal: ServedPortal,
     # A machine that others use too gets a second and a third chance; polling would take 15 s in the middle.
     assert any(claims_reach_the_host(portal, cell) < 1 for _ in range(3))
     requests = portal.client.get(f"/api/requests?cell={cell}&limit=1").json()["results"]
+    is_deleted_soon(portal, requests[0]["request_id"])
+
+
+def is_deleted_soon(portal: ServedPortal, request_id: object) -> None:
     began = time.monotonic()
-    portal.client.delete(f"/api/requests/{requests[0]['request_id']}")
-    until(lambda: portal.client.get(f"/api/requests/{requests[0]['request_id']}").json()["state"] == "released", 20)
+    portal.client.delete(f"/api/requests/{request_id}")
+    until(lambda: state_of(portal, request_id) == "released", 20)
     assert time.monotonic() - began < 10, "its destruction is told as well; polling takes 24 to 36 s"
+
+
+def state_of(portal: ServedPortal, request_id: object) -> object:
+    return portal.client.get(f"/api/requests/{request_id}").json()["state"]
+
+
+def test_a_roots_agent_builds_and_destroys_on_its_child(portal: ServedPortal, agent: Agent) -> None:
+    cell = f"tree-{random.randrange(10**9)}"
+    portal.post("/api/cells", name=cell)
+    root = start_agent(agent, portal, cell, vcpus=1)
+    amounts = {"vcpus": 8, "memory_mb": 8192}
+    child = portal.post(
+        "/api/providers", name="numa0", cell=cell, resource_class="compute", parent=root, amounts=amounts
+    )
+    resources = [{"resource_class": "compute", "amounts": {"vcpus": 4}}]
+    placed = portal.post("/api/schedule", consumer="c", cell=cell, resources=resources)
+    until(lambda: state_of(portal, placed["request_id"]) == "active", 10)
+    now = portal.client.get(f"/api/providers/{child['id']}").json()
+    assert (now["amounts"]["vcpus"], now["available"]["vcpus"], now["instances"]) == (4, 4, 1)
+    is_deleted_soon(portal, placed["request_id"])
