@@ -75,7 +75,7 @@ def test_its_properties_and_amounts_are_filtered(cell, shelf, fpga):
 def test_one_that_is_found_among_many_that_do_not_fit(cell, shelf, fpga, settings):
     """Its amounts are in maps, which no query filters: the few that fit may not be in a sample."""
     settings.SCHEDULE_SAMPLE_HOSTS = 2
-    for _ in range(20):
+    for _ in range(12):
         shelf(0)
     one = shelf(1)
     assert where(schedule(ask(cell, Resource(fpga, {"boards": 1})))) == [str(one.id)]

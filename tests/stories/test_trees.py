@@ -138,8 +138,8 @@ def test_several_on_one_child_are_summed(cell, gpu_host, gpu):
 
 @pytest.mark.parametrize("rare", ["gpu", "host"])
 def test_the_one_host_is_found_among_many_without_reading_all(cell, host, gpu_host, gpu, monkeypatch, settings, rare):
-    settings.SCHEDULE_SAMPLE_HOSTS = 4
-    for _ in range(20):
+    settings.SCHEDULE_SAMPLE_HOSTS = 2
+    for _ in range(8):
         if rare == "gpu":
             host(heartbeat="none")
         else:
