@@ -9,26 +9,33 @@ from uuid import UUID
 
 from providers.records import Record, Tree, read_tree, record_of
 from providers.refusals import Undecided
+from store.failures import StoreUnavailable
 from store.home import Home
 from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
 from store.session import keyspace, read
 
 TRIES = 8
-PAUSE = 0.2  # seconds between tries that got no answer
+PAUSE = 0.2  # seconds, longer by that with each try that got no answer: a lost connection is made again in two seconds
 
 
 def repeat(
     name: str, home: Home, root_id: UUID, build: Callable[[Tree | None], Sequence[Statement]], read_first: bool
 ) -> Applied | Refused:
     """Runs `build(tree)` until it is answered, each time through another coordinator. `name` is what fault tests call
-    it. `read_first` (classes whose amounts are maps): gives it the tree, and
-    reads again when something else happened meanwhile. Raises Undecided, StoreUnavailable."""
+    it. `read_first` (classes whose amounts are maps): gives it the tree, and reads again when something else happened
+    meanwhile. Raises Undecided; StoreUnavailable when it certainly was not run."""
     outcome: Outcome = Unknown("not run yet")
     for attempt in range(TRIES):
-        tree = read_tree(home, root_id) if read_first else None
-        outcome = run(build(tree), home.datacenter, name, attempt)
+        tree = None
+        try:
+            tree = read_tree(home, root_id) if read_first else None
+            outcome = run(build(tree), home.datacenter, name, attempt)
+        except StoreUnavailable as error:
+            if attempt == 0:
+                raise
+            outcome = Unknown(str(error))  # the tries before this one got no answer: one may have been applied
         if isinstance(outcome, Unknown):
-            time.sleep(PAUSE * (attempt > 0))
+            time.sleep(PAUSE * attempt)
             continue
         overtaken = tree is not None and isinstance(outcome, Refused) and _generation(outcome) != tree.generation
         if not overtaken:

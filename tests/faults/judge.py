@@ -8,12 +8,14 @@ from uuid import UUID
 
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
+from cassandra.connection import ConnectionException
 from serial_reader import read_serially
 
 from conductor.outcome import parts_of
 from conductor.rows import find
 from conductor.states import ENDED, SCHEDULING
 from providers.records import CLAIM, OwnRow, Record, Tree, tree_of
+from store.failures import StoreUnavailable
 from store.home import Home
 
 
@@ -32,7 +34,7 @@ def tree_at(home: Home, root_id: UUID, seconds: float = 20.0) -> Tree:
     while True:
         try:
             return tree_of(home, root_id, read_serially(root_id, home.datacenter))
-        except (NoHostAvailable, DriverException):
+        except (NoHostAvailable, DriverException, ConnectionException, StoreUnavailable):
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)

@@ -7,6 +7,7 @@ coordinator does), or break the connection before or after. Protocol version 4, 
 
 import asyncio
 import contextlib
+import itertools
 import struct
 import threading
 from collections import Counter
@@ -31,6 +32,7 @@ CUT_BEFORE = "cut before"  # the connection breaks, nothing goes through
 HELD = "held"  # answered "timed out" at once; goes through when it is let go
 LATE = "late"  # goes through when it is let go, and so does its answer
 
+LAST_STREAM = 32767  # the driver begins at 0
 ANSWER = 2.0  # seconds for the answer to a message that was let go after its connection had ended
 
 
@@ -146,6 +148,7 @@ class _Link:
         self.preparing: dict[int, str] = {}  # stream -> text
         self.aimed: dict[int, Rule] = {}  # stream -> what happens to its answer
         self.held: set[asyncio.Task[None]] = set()
+        self.own_streams = itertools.count(LAST_STREAM, -1)
 
     async def run(self) -> None:
         try:
@@ -161,6 +164,8 @@ class _Link:
             if self.held:  # the driver is gone, what it sent is still on its way
                 await asyncio.wait(self.held)
                 await asyncio.wait(both, timeout=ANSWER)
+        except asyncio.CancelledError:
+            pass  # the proxy ends
         finally:
             for task in both:
                 task.cancel()
@@ -181,10 +186,12 @@ class _Link:
             if rule.action == CUT_BEFORE:
                 rule.struck.set()
                 return
+            if rule.action == HELD:
+                self.to_driver.write(_timed_out(stream))
+                stream = next(self.own_streams)  # the driver may use its own for something else now
+                head = HEADER.pack(head[0], flags, stream, opcode, len(body))
             if rule.action in (HELD, LATE):
                 self._hold(rule, head + body, message)
-                if rule.action == HELD:
-                    self.to_driver.write(_timed_out(stream))
             else:
                 self._send(head + body, message)
             self.aimed[stream] = rule

@@ -12,7 +12,7 @@ import judge
 import planted_bugs as bugs
 import pytest
 from judge import Told, tree_at
-from proxy import CUT, HELD, LATE, LOST, Message, Proxy, Rule
+from proxy import CUT, CUT_BEFORE, HELD, LATE, LOST, Message, Proxy, Rule
 
 from claims import consume, release, take
 from claims.find import find
@@ -129,6 +129,17 @@ def lost_release(scene: Scene) -> None:
     scene.say(order.members[0].claim_id, None)
 
 
+def lost_release_then_no_connection(scene: Scene) -> None:
+    """Nobody may be told "nothing was written" when only the later tries certainly were not run."""
+    own = scene.host()
+    order = scene.order(own)
+    assert take.take(order) == Taken()
+    scene.proxy.add(LOST, gives(own, "released"))
+    scene.proxy.add(CUT_BEFORE, gives(own, "released"))
+    assert release.release(find(order.members[0].claim_id)) in (Already(), Done())
+    scene.say(order.members[0].claim_id, None)
+
+
 def lost_consume(scene: Scene) -> None:
     own = scene.host()
     order = scene.order(own)
@@ -226,13 +237,15 @@ NOTICED_BY = {
     bugs.move_any_version: expiry_while_committing,
 }
 
+PLAYS = (*dict.fromkeys(NOTICED_BY.values()), lost_release_then_no_connection)
+
 
 @pytest.fixture
 def scene(proxy: Proxy, cell: Cell, host: Callable[..., OwnRow], settings: Any) -> Scene:
     return Scene(proxy, cell, host, settings)
 
 
-@pytest.mark.parametrize("play", dict.fromkeys(NOTICED_BY.values()), ids=lambda f: f.__name__)
+@pytest.mark.parametrize("play", PLAYS, ids=lambda f: f.__name__)
 def test_nothing_is_oversold_lost_or_a_ghost(scene: Scene, play: Callable[[Scene], None]) -> None:
     play(scene)
     assert scene.end() == []
