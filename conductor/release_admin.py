@@ -22,7 +22,7 @@ from conductor.states import ENDED
 from conductor.types import GONE, RequestView
 from providers.admin_fields import label_field
 from providers.admin_filters import REFUSED, uuid_of
-from providers.admin_sections import claim_link, provider_link, request_link, words
+from providers.admin_sections import link, provider_link, request_link, short, words
 from providers.records import CLAIM, INSTANCE, Record
 from providers.refusals import NotFound
 from store.failures import StoreUnavailable
@@ -118,11 +118,16 @@ def _what_happens(chosen: Sequence[_Chosen]) -> Section:
     for one in chosen:
         record = one.record
         if record is None:
-            rows.append([one.key, None, None, None, f"Refused: {one.refusal}"])
+            rows.append([short(one.key), f"Refused: {one.refusal}", None, None, None])
             continue
         host = provider_link(record.resource_class, record.provider_id, record.provider_name)
-        rows.append([claim_link(record), host, words(record.amounts), record.consumer, _outlook(record)])
-    return Section("What will happen", headers=["Claim", "Provider", "Takes", "Consumer", "Outcome"], rows=rows)
+        rows.append([_claim(record), _outlook(record), host, words(record.amounts), record.consumer])
+    # What a phone shows without scrolling comes first.
+    return Section("What will happen", headers=["Claim", "Outcome", "Provider", "Takes", "Consumer"], rows=rows)
+
+
+def _claim(record: Record) -> Any:
+    return link("claims_claimrecord_change", record.id, short(record.id))
 
 
 def _outlook(record: Record) -> str:
@@ -138,12 +143,12 @@ def _requests_of(records: Sequence[Record]) -> list[Section]:
         try:
             view = read_request(request_id)
         except NotFound:
-            rows.append([request_link(request_id), None, "It is not known any more."])
+            rows.append([request_link(request_id), "It is not known any more.", None])
             continue
         left = [part for part in view.parts if part.state != GONE and part.claim_id not in going]
         outcome = f"Stays: {len(left)} of its parts are left." if left else "Ends: nothing of it is left."
-        rows.append([request_link(request_id), view.state, outcome])
-    return [Section("Their requests", headers=["Request", "State now", "Afterwards"], rows=rows)] if rows else []
+        rows.append([request_link(request_id), outcome, view.state])
+    return [Section("Their requests", headers=["Request", "Afterwards", "State now"], rows=rows)] if rows else []
 
 
 def _release(admin: RecordAdmin, request: HttpRequest, chosen: Sequence[_Chosen], why: str) -> HttpResponse:
@@ -221,11 +226,11 @@ def _tell_end(admin: RecordAdmin, request: HttpRequest, done: bool) -> None:
 
 def _what_ends(view: RequestView) -> Section:
     rows = [
-        [claim_link(r), r.kind, provider_link(r.resource_class, r.provider_id, r.provider_name), _end_of(r)]
+        [_claim(r), _end_of(r), r.kind, provider_link(r.resource_class, r.provider_id, r.provider_name)]
         for r in view.records
         if r.kind in (CLAIM, INSTANCE)
     ]
-    headers = ["Claim", "Is a", "Provider", "Outcome"]
+    headers = ["Claim", "Outcome", "Is a", "Provider"]
     return Section("What will happen", headers=headers, rows=rows, empty="Nothing is claimed.")
 
 

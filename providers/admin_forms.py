@@ -20,7 +20,7 @@ from providers.image import Image
 from providers.inventory import Inventory
 from providers.register import STATES, NewProvider
 from providers.resource_classes.kind import AMOUNT, INTEGER, ResourceClass
-from providers.resource_classes.registry import BUILT_IN, all_classes, resource_class
+from providers.resource_classes.registry import BUILT_IN, all_classes, known_class
 from store.session import datacenters
 
 PLAIN = ("name", "state", "state_reason", "heartbeat", "rack", "zone", "traits", "aggregates")
@@ -112,7 +112,7 @@ def changes_of(image: Image, cleaned: Mapping[str, Any]) -> Changes:
     """What differs between the form and the provider as it is; the rest is left alone."""
     before = _plain(image)
     inventory = {n: i for n, i in _inventory(cleaned).items() if i != _inventory_of(image).get(n)}
-    has, of_class = image["properties"], resource_class(image["resource_class"])
+    has, of_class = image["properties"], known_class(image["resource_class"])
     properties = {n: v for n, v in _properties(of_class, cleaned).items() if v != has.get(n)}
     return Changes({n: cleaned[n] for n in PLAIN if cleaned[n] != before[n]}, inventory, properties)
 

@@ -7,15 +7,14 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from providers import cells
+from providers import cells, own_class
 from providers.admin_filters import REFUSED
 from providers.admin_sections import number, provider_list
 from providers.class_form import MORE, ROWS, OwnClassForm, with_more_rows
 from providers.models import ResourceClassRecord
 from providers.refusals import Conflict, NotFound
-from providers.resource_classes import custom
 from providers.resource_classes.kind import ResourceClass
-from providers.resource_classes.registry import BUILT_IN, all_classes, resource_class
+from providers.resource_classes.registry import all_classes, resource_class
 from providers.shards import all_shards
 from store.record_admin import RecordAdmin
 from store.record_pages import ListPage, Section
@@ -71,16 +70,14 @@ class ResourceClassAdmin(RecordAdmin):
         ]
 
     def create(self, cleaned: Mapping[str, Any]) -> ResourceClass:
-        if cleaned["name"] in BUILT_IN:
-            raise Conflict(f"resource class {cleaned['name']} exists")
-        return custom.create(cleaned["name"], cleaned["columns"])
+        return own_class.create(cleaned["name"], cleaned["columns"])
 
     def remove(self, record: ResourceClass) -> None:
         count = count_providers(record.name)
         if count:
             many = f"{count} provider{'s' if count != 1 else ''}"
             raise Conflict(f"resource class {record.name} has {many}: delete them first")
-        custom.delete(record.name)
+        own_class.delete(record.name)
 
     def amounts(self, record: ResourceClass) -> str:
         return ", ".join(record.amounts)

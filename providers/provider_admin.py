@@ -22,7 +22,7 @@ from providers.register import STATES, register
 from providers.remove import remove
 from providers.resource_classes import custom
 from providers.resource_classes.kind import AMOUNT, ResourceClass
-from providers.resource_classes.registry import BUILT_IN, resource_class
+from providers.resource_classes.registry import BUILT_IN, known_class, resource_class
 from store.record_admin import RecordAdmin
 from store.record_forms import VERSION
 from store.record_pages import ListFilter, ListPage, Section
@@ -195,7 +195,7 @@ class OwnClassProviderAdmin(ProviderAdmin):
         return resource_class(cleaned["resource_class"])
 
     def make_form(self, record: Image | None, data: Mapping[str, Any] | None) -> forms.Form:
-        return provider_form(resource_class(record["resource_class"]) if record else None, record, data)
+        return provider_form(known_class(record["resource_class"]) if record else None, record, data)
 
     def form_sections(self, form: forms.Form) -> Sequence[tuple[str | None, dict[str, Any]]]:
         return [*_common_sections(), ("Class", {"fields": ["resource_class", "inventory", "properties"]})]

@@ -268,10 +268,14 @@ class RecordAdmin(_ModelAdmin):
         return TemplateResponse(request, template, whole, status=status)
 
     def _facts(self, request: HttpRequest, shown: Shown | None) -> dict[str, Any]:
+        try:
+            sections = self.sections(shown.record) if shown else ()
+        except self.not_found as error:  # removed since it was read
+            sections = [Section("Removed", empty=f"{error} (any more).")]
         return {
             "original": shown,
             "title": str(shown),
-            "sections": self.sections(shown.record) if shown else (),
+            "sections": sections,
             "tools": self.tools(request, shown.record) if shown else (),
             "has_delete_permission": self.has_delete_permission(request, shown),
         }

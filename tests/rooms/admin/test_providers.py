@@ -227,3 +227,20 @@ def test_each_class_has_its_own_pages(host, browser):
     assert "There is no network provider" in answer.content.decode()
     for key in ("nonsense", str(uuid.uuid4())):
         assert browser.get(page(key)).status_code == 302
+
+
+def test_one_that_goes_while_its_page_is_made(host, browser, monkeypatch):
+    own = host(heartbeat="none")
+    read = "providers.provider_admin.read_provider"
+    answers = iter([read_provider(own.id)])
+
+    def once(provider_id):
+        found = next(answers, None)
+        if found is None:
+            raise NotFound(f"no provider {provider_id}")
+        return found
+
+    monkeypatch.setattr(read, once)
+    answer = browser.get(page(own.id))
+    assert answer.status_code == 200
+    assert f"no provider {own.id} (any more)" in answer.content.decode()

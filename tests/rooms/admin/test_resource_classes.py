@@ -83,9 +83,9 @@ def test_any_number_of_rows_is_taken_as_one_that_can_be(cassandra, browser, rows
 
 
 def test_a_name_that_is_taken(cassandra, browser, opened, errors_of, own_class):
-    for name in (own_class, "compute"):
+    for name, said in ((own_class, f"resource class {own_class} exists"), ("compute", "is a built-in resource class")):
         answer = browser.post(f"{CLASSES}add/", opened(browser, f"{CLASSES}add/", name=name, **row(0, "a")))
-        assert f"resource class {name} exists" in errors_of(answer)
+        assert said in errors_of(answer)
 
 
 def test_the_built_in_ones_are_listed_and_stay(cassandra, browser):
@@ -132,4 +132,6 @@ def test_its_providers_and_why_it_is_not_deleted_before_them(cell, browser, open
     browser.post(f"{PROVIDERS}{provider_id}/delete/", {"post": "yes"})
     done = browser.post(page(own_class, "delete"), {"post": "yes"}, follow=True)
     assert "was deleted successfully" in done.content.decode()
-    assert custom.load(own_class) is None
+    gone = browser.get(page(own_class), follow=True).content.decode()
+    assert f"There is no resource class {own_class}" in gone
+    assert own_class not in {key for *_, key in browser.get(CLASSES).context["rows"]}

@@ -50,7 +50,7 @@ def said(answer):
 
 
 def outcomes(answer):
-    return [str(row[-1]) for section in answer.context["sections"] for row in section.rows]
+    return [str(row[1]) for section in answer.context["sections"] for row in section.rows]
 
 
 def state(request_id):
