@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from cluster.launch import private_ring
 from providers import cells
@@ -25,6 +27,15 @@ from store.apply_schema import apply_schema
 from store.session import disconnect, keyspace, session
 
 _numbers = itertools.count(1)
+# `make statemachine` (tests/races/test_state_machine.py).
+hypothesis_settings.register_profile(
+    "statemachine",
+    max_examples=2000,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+)
 
 
 @pytest.fixture(scope="session")
