@@ -135,7 +135,7 @@ def portal(var: Path) -> Iterator[Portal]:
 
 
 def _wait_until_it_answers(made: Portal, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180  # a busy machine takes its time
     while True:
         try:
             headers = {"Authorization": f"Token {made.token}"}
