@@ -18,7 +18,7 @@ from claims.types import HELD
 from conductor.attempt import Attempted
 from conductor.membership import leave
 from conductor.outcome import planned_ids, records_of
-from conductor.rows import RequestRow, close_write, move, parts_json
+from conductor.rows import RequestRow, close_write, find, move, parts_json
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.types import Part, Plan
 from events.append import Write, append
@@ -44,7 +44,10 @@ def commit(row: RequestRow, plan: Plan, tried: Attempted) -> Committed | None:
         return Committed(row, _tell_tree(row, tried.parts))
     moved = move(row, CLAIMED, members=parts_json(tried.parts), committed=True, attempts=tried.attempts)
     if moved is None:
-        abort(row, tried.parts)
+        now = find(row.request_id, at_home=True)
+        # Committed and moved on since: by our own first try, whose answer was lost. Then nothing is to be given back.
+        if now is None or not now.committed or now.epoch != row.epoch:
+            abort(row, tried.parts)
         return None
     confirm(tried.parts)
     # The claims are made, whatever becomes of this: the conductor finds the request on the list and goes on.
