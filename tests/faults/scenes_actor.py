@@ -1,0 +1,138 @@
+"""What the processes of a scene do: what the web process calls for a client or an agent, and what the conductor does.
+
+Each runs as a process of its own, forked from a server that has imported all this and is not connected to anything, so
+that a start costs a tenth of a second. It ends by SIGKILL where its failpoint says so.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+
+from claims.find import on_provider  # noqa: E402
+from claims.lookups import SLOTS  # noqa: E402
+from claims.types import BUILDING, CLAIMED, NOTIFIED  # noqa: E402
+from conductor.place import schedule  # noqa: E402
+from conductor.progress import building, built, destroyed, not_built  # noqa: E402
+from conductor.recover import recover_cell  # noqa: E402
+from conductor.release import delete_request, release_claim  # noqa: E402
+from conductor.retire import retire_ended  # noqa: E402
+from conductor.rows import get  # noqa: E402
+from conductor.states import FAILED  # noqa: E402
+from conductor.sweep import sweep_claims  # noqa: E402
+from conductor.types import Outcome, Placed  # noqa: E402
+from providers import cells  # noqa: E402
+from providers.projection import projector  # noqa: E402
+from providers.records import CLAIM, INSTANCE, Record  # noqa: E402
+from providers.refusals import Conflict, NotFound  # noqa: E402
+from store import failpoints  # noqa: E402
+from store.failures import StoreUnavailable  # noqa: E402
+from store.home import Home  # noqa: E402
+from store.session import session  # noqa: E402
+from tests.faults.scenes_stage import Stage  # noqa: E402
+
+PATIENCE = 8.0  # seconds that a conductor waits for work
+
+
+def told(outcome: Outcome) -> tuple[str, tuple[str, ...]]:
+    """What the client hears: the kind of answer, and the claims' ids."""
+    claims = sorted(str(claim["id"]) for claim in outcome.claims) if isinstance(outcome, Placed) else []
+    return type(outcome).__name__, tuple(claims)
+
+
+def records(stage: Stage, kind: str, *states: str, agents: bool = True) -> list[Record]:
+    """What the request has on the hosts with an agent (or on those without)."""
+    return [
+        record
+        for host in stage.hosts
+        if (host in stage.with_agent) == agents
+        for record in on_provider(host)
+        if record.kind == kind and record.request_id == stage.request_id and (not states or record.state in states)
+    ]
+
+
+def look_after(stage: Stage, until_failed: bool = False) -> None:
+    """The conductor's loop, for this cell alone."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        moved = recover_cell(stage.home)
+        if (moved and not until_failed) or (until_failed and get(stage.request_id).state == FAILED):
+            return
+        time.sleep(0.1)
+
+
+def sweep(stage: Stage) -> None:
+    """Every list of claims of the cell once."""
+    for slot in range(SLOTS):
+        sweep_claims(stage.home, slot, None)
+
+
+def _built(stage: Stage) -> None:
+    built(records(stage, CLAIM, CLAIMED, NOTIFIED, BUILDING)[0].id, None)
+
+
+def _destroyed(stage: Stage) -> None:
+    instance = records(stage, INSTANCE)[0]
+    destroyed(stage.request_id, instance.provider_id)
+
+
+ACTS: dict[str, Callable[[Stage], Any]] = {
+    "schedule": lambda stage: told(schedule(stage.request())),
+    "schedule another": lambda stage: told(schedule(stage.other())),
+    "delete another": lambda stage: delete_request(stage.other_id, "somebody"),
+    "building": lambda stage: building(records(stage, CLAIM, CLAIMED, NOTIFIED)[0].id, None),
+    "built": _built,
+    "not built": lambda stage: not_built(records(stage, CLAIM)[0].id, None, "no such image"),
+    "destroyed": _destroyed,
+    "delete": lambda stage: delete_request(stage.request_id, "me"),
+    "delete by force": lambda stage: delete_request(stage.request_id, "admin", force=True),
+    "release the disk": lambda stage: release_claim(records(stage, CLAIM, agents=False)[0].id, "me"),
+    "release one": lambda stage: release_claim(records(stage, CLAIM)[0].id, "me"),
+    "conduct": look_after,
+    "give up": lambda stage: look_after(stage, until_failed=True),
+    "sweep": sweep,
+    "retire": lambda stage: retire_ended(stage.home),
+}
+
+
+def _connect() -> None:
+    """Many start at once here, and a busy machine lets some of their first connections time out."""
+    for _ in range(10):
+        with contextlib.suppress(StoreUnavailable):
+            session()
+            return
+
+
+def act(names: Sequence[str], stage: Stage, failpoint: str, answers: Connection) -> None:
+    """A process's whole life: one act after the other, the last with the failpoint. Tells what came of it, if it lives
+    that long."""
+    for setting, value in stage.settings.items():
+        setattr(settings, setting, value)
+    _connect()
+    result: Any = None
+    for number, name in enumerate(names, 1):
+        failpoints.arm(failpoint if number == len(names) else "")
+        try:
+            result = ACTS[name](stage)
+        except (Conflict, NotFound) as refused:  # somebody else was first
+            result = (type(refused).__name__, str(refused))
+    projector().drain()
+    answers.send(result if isinstance(result, (bool, int, tuple)) else None)
+
+
+def conduct(homes: Sequence[Home], changed: Mapping[str, float], ready: Connection) -> None:
+    """`manage.py run_conductor`, for the cells of these scenes: those of other tests would only cost time."""
+    for setting, value in changed.items():
+        setattr(settings, setting, value)
+    cells.all_homes = lambda: list(homes)
+    _connect()
+    ready.send(True)
+    call_command("run_conductor")
