@@ -35,11 +35,11 @@ Trees = Mapping[UUID, OnTree]  # by root
 @dataclass(frozen=True, slots=True)
 class Part:
     """Resources that are placed together: one alone, or several on one tree. Of the `rest` the tree has the class too,
-    but they go to roots of other trees (`on_root`)."""
+    but they go to roots of other trees, so to parts that place them on roots only (`rooted`)."""
 
     resources: Bound
     rest: Bound = frozenset()
-    on_root: bool = False
+    rooted: Bound = frozenset()
 
     @property
     def is_bundle(self) -> bool:
@@ -85,10 +85,24 @@ def divided(resources: Sequence[Resource], fitting: Sequence[Sequence[Candidate]
                 parts.setdefault(Part(some, there - some), {}).update({c.provider_id: [[c]] for c in children})
             elif all(options) and children:
                 parts.setdefault(Part(some, there - some), {})[root] = options
-    for index in {index for part in parts for index in part.rest}:
-        only = parts.setdefault(Part(frozenset((index,)), on_root=True), {})
-        only |= {c.provider_id: [[c]] for c in fitting[index] if c.parent_id is None}
-    return parts
+    rest = frozenset(index for part in parts for index in part.rest)
+    return parts | _rooted(parts, rest) if rest else parts
+
+
+def _rooted(parts: Parts, rest: Bound) -> dict[Part, dict[UUID, Options]]:
+    """The same parts with what of `rest` they have on roots only, where there are roots."""
+    found: dict[Part, dict[UUID, Options]] = {}
+    for part, places in parts.items():
+        order = sorted(part.resources)
+        for at, options in places.items():
+            roots = {
+                i: [c for c in one if c.parent_id is None] for i, one in zip(order, options, strict=True) if i in rest
+            }
+            rooted = frozenset(i for i, one in roots.items() if one)
+            if rooted:
+                left = [roots[i] if i in rooted else one for i, one in zip(order, options, strict=True)]
+                found.setdefault(Part(part.resources, part.rest, rooted), {})[at] = left
+    return found
 
 
 def _asked_for_there(candidate: Candidate, resources: Sequence[Resource], trees: Trees) -> Bound:
@@ -113,7 +127,8 @@ def shapes(parts: Mapping[Part, Sized], resources: int) -> list[tuple[Part, ...]
     """The ways to divide a request into parts that have places, those with the fewest trees first: they cost the fewest
     transactions."""
     bundles = sorted(
-        (p for p in parts if p.is_bundle and parts[p]), key=lambda p: (-len(p.resources), sorted(p.resources))
+        (part for part in parts if part.is_bundle and parts[part]),
+        key=lambda part: (-len(part.resources), len(part.rooted), sorted(part.resources)),
     )
     found: list[tuple[Part, ...]] = []
     visits = 0
@@ -122,8 +137,9 @@ def shapes(parts: Mapping[Part, Sized], resources: int) -> list[tuple[Part, ...]
         nonlocal visits
         visits += 1
         rest = frozenset(index for part in chosen for index in part.rest)
-        if rest <= left:
-            singles = tuple(Part(frozenset((index,)), on_root=index in rest) for index in sorted(left))
+        if all(part.resources & rest <= part.rooted for part in chosen):
+            alone = (frozenset((index,)) for index in sorted(left))
+            singles = tuple(Part(one, rooted=one & rest) for one in alone)
             if all(parts.get(single) for single in singles):
                 found.append((*chosen, *singles))
         for number in range(start, len(bundles)):

@@ -164,6 +164,12 @@ def test_from_nothing_to_an_active_request_through_the_api(admin, operator, view
     ]
     assert admin.delete(f"/api/resource-classes/{name}").code == "conflict"
 
+    # It shrinks under its claim and grows again; the claim stays counted.
+    for total, left in ((1, -1), (3, 1)):
+        now = viewer.get(f"/api/providers/{robot['id']}").body
+        change = {"state_version": now["state_version"], "inventory": {"arms": {"total": total}}}
+        assert admin.patch(f"/api/providers/{robot['id']}", change).body["available"] == {"arms": left}
+
     agent = agent_of(robot)
     (order,) = agent.get(f"/api/providers/{robot['id']}/claims").body["results"]
     agent.post(f"/api/claims/{order['id']}/building")

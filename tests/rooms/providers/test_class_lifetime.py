@@ -109,7 +109,7 @@ def test_no_provider_comes_of_a_class_that_goes_meanwhile(cell, host, name, monk
     assert known_class(name).closed
 
 
-def test_an_inventory_is_changed_under_its_claims(cell, host, name):
+def test_inventory_and_properties_are_changed_from_what_was_seen(cell, host, name):
     own_class.create(name, [amount("seats", "seat"), amount("desks", "desk"), integer_property("floor", "")])
     own = host(resource_class=name, amounts={"seats": 5}, heartbeat="none", properties={"floor": 3})
     _, now = change(own.id, own.state_version, Changes({}, {"seats": Inventory(10, 2, 1.5)}, {"floor": 4}))

@@ -112,6 +112,13 @@ def test_who_has_all_of_it_is_found_among_those_who_have_some():
     assert names(place([*cloud, *tree("all", 8, gpu=1, network=1)], wanted)) == ["all", "all-gpu", "all-network"]
 
 
+def test_a_shared_network_may_have_children_of_its_own():
+    """The network is a root's, so the host that has one of its own does not mind, and its child comes with it."""
+    cloud = [*tree("host", 8, gpu=1, network=0), *tree("shared", 8, "network", numa=1)]
+    found = place(cloud, ask(compute=1, gpu=1, numa=1, network=1))
+    assert names(found) == ["host", "host-gpu", "shared-numa", "shared"]
+
+
 def test_copies_take_what_is_left_on_each_tree():
     cloud = [*tree("a", 4, gpu=8), *tree("b", 8, gpu=1), *tree("plain", 64)]
     found = place(cloud, ask(compute=2, gpu=1), count=4)
