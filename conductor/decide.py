@@ -87,7 +87,7 @@ def default_weighers() -> dict[str, float]:
 
 def decide(request: ScheduleRequest, rng: random.Random) -> Decision:
     """Chooses by sampling, or by a sweep when asked to or when the policy packs (a sample would spoil packing); says
-    "no" only after a sweep whose short hosts were read again from their own records."""
+    "no", or "not all of them", only after a sweep whose short hosts were read again from their own records."""
     request = _with_rule(request)
     policy = policy_of(request)
     homes = homes_of(request)
@@ -171,24 +171,29 @@ def _fitting(
 
 
 def _assign_in_some_cell(
-    request: ScheduleRequest, fitting: Sequence[Sequence[Candidate]], trees: Trees, policy: Policy, rng: random.Random
+    request: ScheduleRequest,
+    fitting: Sequence[Sequence[Candidate]],
+    trees: Trees,
+    policy: Policy,
+    rng: random.Random,
+    partly: bool = False,
 ) -> Assignment | None:
-    """An assignment with every resource in one cell (several resources belong together), or None."""
+    """An assignment with every resource in one cell (several resources belong together), or None; `partly`: else the
+    one that places most."""
     if len(request.resources) == 1:
-        return _complete(assign_in_group(request.resources, fitting, request.count, policy, rng), request)
-    in_all = set.intersection(*({c.cell for c in one} for one in fitting))
-    for cell in rng.sample(sorted(in_all), len(in_all)):
-        here = [[c for c in one if c.cell == cell] for one in fitting]
-        found = _complete(assign_in_group(request.resources, here, request.count, policy, rng, trees), request)
-        if found is not None:
+        in_cells = [fitting]
+    else:
+        in_all = set.intersection(*({c.cell for c in one} for one in fitting))
+        cells_of_all = rng.sample(sorted(in_all), len(in_all))
+        in_cells = [[[c for c in one if c.cell == cell] for one in fitting] for cell in cells_of_all]
+    most: Assignment | None = None
+    for here in in_cells:
+        found = assign_in_group(request.resources, here, request.count, policy, rng, trees)
+        if not found.missing:
             return found
-    return None
-
-
-def _complete(found: Assignment, request: ScheduleRequest) -> Assignment | None:
-    if not found.missing or (not request.all_or_nothing and found.units):
-        return found
-    return None
+        if partly and found.units and (most is None or len(found.units) > len(most.units)):
+            most = found
+    return most
 
 
 def _everything(
@@ -214,7 +219,7 @@ def _swept(request: ScheduleRequest, homes: Sequence[Home], policy: Policy, rng:
             [*f.passed, *(c for c in again if fits(c, r, filters) is None)]
             for f, again, r in zip(filtered, fresh, request.resources, strict=True)
         ]
-        found = _assign_in_some_cell(request, fitting, trees, policy, rng)
+        found = _assign_in_some_cell(request, fitting, trees, policy, rng, partly=not request.all_or_nothing)
         if found is None:
             return Decision(None, _why_not(request, filtered, fresh, fitting, trees, policy, rng))
     if not request.explain:
