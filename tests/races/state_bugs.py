@@ -1,14 +1,17 @@
 """Bugs to plant into the transactions on claims: from outside, by rewriting a batch on its way to Cassandra.
 
-The state machine must notice each. `planted` undoes nothing itself: monkeypatch does.
+The state machine must notice each.
 """
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from seeded_bugs import _unsummed
+from state_acts import Change, Close, OnRecord, Remove, Report, Take, TakeAgain
+from state_rows import OWN_CLASS
 
 from claims import repeat, settle, take
 from store.lwt import Statement
@@ -36,29 +39,66 @@ def _cut(statement: Statement, pattern: str, instead: str) -> Statement:
     return Statement(cql, values)
 
 
-# What is wrong -> the transaction ("": each) and how it is rewritten.
-BUGS: dict[str, tuple[str, Rewrite]] = {
-    "take does not ask for room": ("claims.take", cut(r" AND available_\w+ >= \?")),
-    "take writes over what is there": ("claims.take", cut(" IF NOT EXISTS")),
-    "a child is sold whatever its root is": ("claims.take", without("SET touched")),
-    "consume leaves the amounts on the host": ("claims.consume", without("state_version >= 0")),
-    "consume takes what is held": ("claims.consume", cut(f" AND {STATES}")),
-    "release does not look at the state": ("claims.release", cut(f" AND {STATES}")),
-    "destroy asks only whether there is something": ("claims.destroy", cut(rf"kind = \? AND {STATES}", "EXISTS")),
-    "confirming does not look at the state": ("claims.confirm", cut(f" AND {STATES}")),
-    "settling closes nothing": ("claims.close", without("INSERT")),
-    "closed ids go without a new state version": ("claims.remove_closed", without("SET state_version")),
-    "an own class is not counted by generation": ("", cut(r"IF generation = \?", "IF generation >= 0")),
-    "two updates of a row": ("", lambda batch: batch),
+@dataclass(frozen=True)
+class Bug:
+    """The transaction ("": each), how it is rewritten, and steps that end where it shows (a list of steps: at once)."""
+
+    transaction: str
+    rewrite: Rewrite
+    steps: Sequence[Any]
+    layout: Sequence[str] = ("compute",)
+
+
+ONE = Take(((0, 1, 1),))
+TWO_UPDATES = "two updates of a row"
+BUGS = {
+    "take does not ask for room": Bug(
+        "claims.take", cut(r" AND available_\w+ >= \?"), [Take(((0, 5, 0),)), Take(((0, 5, 0),))]
+    ),
+    "take writes over what is there": Bug("claims.take", cut(" IF NOT EXISTS"), [ONE, TakeAgain()]),
+    "a child is sold whatever its root is": Bug(
+        "claims.take",
+        without("SET touched"),
+        [Change(0, "disabled"), Take(((1, 1, 1),), stale="root")],
+        ("compute", "compute"),
+    ),
+    "consume leaves the amounts on the host": Bug(
+        "claims.consume", without("state_version >= 0"), [ONE, OnRecord("consume")]
+    ),
+    "consume takes what is held": Bug(
+        "claims.consume", cut(f" AND {STATES}"), [Take(((0, 1, 1),), held=True), OnRecord("consume")]
+    ),
+    "release does not look at the state": Bug(
+        "claims.release", cut(f" AND {STATES}"), [ONE, OnRecord("building"), OnRecord("release")]
+    ),
+    "destroy asks only whether there is something": Bug(
+        "claims.destroy",
+        cut(rf"kind = \? AND {STATES}", "EXISTS"),
+        [ONE, OnRecord("consume"), OnRecord("destroy"), OnRecord("destroy", age=1)],
+    ),
+    "confirming does not look at the state": Bug(
+        "claims.confirm", cut(f" AND {STATES}"), [ONE, OnRecord("building"), OnRecord("confirm")]
+    ),
+    "settling closes nothing": Bug("claims.close", without("INSERT"), [Close(first=True)]),
+    "closed ids go without a new state version": Bug(
+        "claims.remove_closed", without("SET state_version"), [ONE, OnRecord("release"), Remove()]
+    ),
+    TWO_UPDATES: Bug("", lambda batch: batch, [Take(((0, 2, 0), (0, 2, 0)))]),
+    "an own class is not counted by generation": Bug(
+        "",
+        cut(r"IF generation = \?", "IF generation >= 0"),
+        [Report(0, (1000, 1000)), *[[ONE, ONE, ONE]] * 50],
+        (OWN_CLASS,),
+    ),
 }
 
 
 def plant(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    transaction, rewrite = BUGS[bug]
-    if bug == "two updates of a row":
+    if bug == TWO_UPDATES:
         monkeypatch.setattr(take, "_shifts", _unsummed)
+    planted = BUGS[bug]
     for module in (take, settle, repeat):
-        monkeypatch.setattr(module, "run", _planted(module.run, transaction, rewrite))
+        monkeypatch.setattr(module, "run", _planted(module.run, planted.transaction, planted.rewrite))
 
 
 def _planted(run: Callable[..., Any], transaction: str, rewrite: Rewrite) -> Callable[..., Any]:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from serial_reader import read_serially
 from state_acts import OPERATIONS, Act, Cast, Change, Close, OnRecord, Remove, Report, Take, TakeAgain, close_of
-from state_model import Answer, Model, Provider
-from state_rows import AMOUNTS, image_of, wrong_in_cql, wrong_lookups, wrong_projection, wrong_sums
+from state_model import Answer, Model, Provider, agree, differences, different
+from state_rows import AMOUNTS, OWN, OWN_CLASS, image_of, wrong_in_cql, wrong_lookups, wrong_projection, wrong_sums
 
 from providers.inventory import Inventory
 from providers.projection import project_now, projector
@@ -31,13 +31,9 @@ from store.failures import StoreUnavailable
 from store.home import Home
 from store.session import guarded
 
-OWN_CLASS = "licence_server"
-OWN = ("seats", "slots")
 # Class of the root, then of its children.
 LAYOUTS = (("compute", OWN_CLASS), (OWN_CLASS, "compute"), ("compute", "compute", OWN_CLASS))
 TOTAL = 8  # of each amount at first
-
-AFTER_LOSS = {"Removed": ("Kept",), "Taken": ("Unsettled",), "Lost": ("Unsettled",), "Closed": ("Unsettled",)}
 
 seldom = st.sampled_from((False, False, False, False, True))
 which = st.integers(0, 7)
@@ -162,7 +158,7 @@ class TreeMachine(RuleBasedStateMachine):
         self._alone(close_of(self.cast, claim))
 
     @rule(steps=st.lists(STEPS, min_size=2, max_size=3), lost=seldom)
-    def at_once(self, steps: Sequence[Any], lost: bool) -> None:
+    def at_once(self, steps: Sequence[Any], lost: bool = False) -> None:
         self._race([act for step in steps if (act := step.bind(self.cast)) is not None], lost)
 
     @rule(
@@ -295,22 +291,3 @@ class TreeMachine(RuleBasedStateMachine):
             found = list(wrong(self.home, rows, *arguments))
         if found:
             self._fail("; ".join(found))
-
-
-def agree(expected: Answer, got: Answer, lost: str) -> bool:
-    """Whether the caller was told what the model says. Of a take whose answer was lost: nothing. Of the others, which
-    are repeated inside: that it had been done before, or, raced, that somebody did the next thing after it."""
-    if got.name == expected.name:
-        return True
-    if expected.name == "Done":
-        return got.name in {"": (), "alone": ("Already",), "raced": ("Already", "Not")}[lost]
-    return bool(lost) and got.name in AFTER_LOSS.get(expected.name, ())
-
-
-def different(expected: Answer, got: Answer) -> bool:
-    return expected.name == got.name and None not in (expected.detail, got.detail) and expected.detail != got.detail
-
-
-def differences(rows: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
-    keys = sorted({*rows, *model})
-    return {key: (rows.get(key), model.get(key)) for key in keys if rows.get(key) != model.get(key)}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor
+from typing import Any
 from uuid import UUID
 
 from claims.types import Order
@@ -20,6 +21,8 @@ MARKS = {
     "active": (CLAIM, ("held", "claimed", "notified"), "active"),
     "to_be_destroyed": (INSTANCE, ("active",), "destroying"),
 }
+# What a take whose answer was lost says instead; a removal that is repeated finds nothing to remove.
+AFTER_LOSS = {"Removed": ("Kept",), "Taken": ("Unsettled",), "Lost": ("Unsettled",), "Closed": ("Unsettled",)}
 
 
 @dataclass(frozen=True)
@@ -234,3 +237,22 @@ class Model:
     @staticmethod
     def _not(row: Row | None) -> Answer:
         return Answer("Not", "gone" if row is None else (row.kind, row.state))
+
+
+def agree(expected: Answer, got: Answer, lost: str) -> bool:
+    """Whether the caller was told what the model says. Of a take whose answer was lost: nothing. Of the others, which
+    are repeated inside: that it had been done before, or, raced, that somebody did the next thing after it."""
+    if got.name == expected.name:
+        return True
+    if expected.name == "Done":
+        return got.name in {"": (), "alone": ("Already",), "raced": ("Already", "Not")}[lost]
+    return bool(lost) and got.name in AFTER_LOSS.get(expected.name, ())
+
+
+def different(expected: Answer, got: Answer) -> bool:
+    return expected.name == got.name and None not in (expected.detail, got.detail) and expected.detail != got.detail
+
+
+def differences(rows: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    keys = sorted({*rows, *model})
+    return {key: (rows.get(key), model.get(key)) for key in keys if rows.get(key) != model.get(key)}

@@ -9,7 +9,8 @@ from providers.records import NIL
 from store.home import Home
 from store.session import keyspace, read
 
-AMOUNTS = {"compute": ("vcpus", "memory_mb", "disk_gb")}  # a class that is not named here keeps its amounts in maps
+AMOUNTS = {"compute": ("vcpus", "memory_mb", "disk_gb")}
+OWN_CLASS, OWN = "licence_server", ("seats", "slots")  # an operator's own: keeps its amounts in maps
 
 
 def image_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, object]:
