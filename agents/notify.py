@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Set
 from uuid import UUID
 
-from events.tail import Follower
+from events.tail import BRIEF, OVERLAP, Follower
 from events.types import CLAIM_CHANGED, CLAIM_TAKEN, PROVIDER_REPAIRED, Event
 from providers.records import location_of
 from store.failures import SchemaMissing, StoreUnavailable
@@ -21,6 +21,8 @@ from store.session import keyspace, read_many
 log = logging.getLogger("sched_portal.agents")
 
 PAUSE = 0.2  # seconds between two looks at a cell's log; longer when a look takes longer
+REREAD = 0.3  # seconds that a look reads again; with the log's whole overlap a busy cell is read fifteen times over
+THOROUGH = 2.0  # seconds between two looks that do that all the same, for events that were written late
 LINGER = 5.0  # seconds that a cell is followed on after its last agent left: one that comes back
 GAP = 10.0  # seconds without a look after which the log is not caught up with: everybody looks for himself instead
 
@@ -70,8 +72,8 @@ class Watch(threading.Thread):
         super().__init__(name=f"agents-{home.cell}", daemon=True)
         self._home = home
         # Made here, before the first agent looks for itself: what comes after that look is told.
-        self._follower = Follower(home)
-        self._looked = time.monotonic()
+        self._follower = Follower(home, columns=BRIEF)
+        self._looked = self._thorough = time.monotonic()
         self._left = time.monotonic()
         self.listeners: dict[UUID, set[Listener]] = {}
 
@@ -91,20 +93,23 @@ class Watch(threading.Thread):
             time.sleep(max(PAUSE, time.monotonic() - began))
 
     def _look(self) -> None:
-        if time.monotonic() - self._looked > GAP:
-            self._follower = Follower(self._home)
-            events = self._follower.poll()
+        now = time.monotonic()
+        is_gap, is_thorough = now - self._looked > GAP, now - self._thorough > THOROUGH
+        if is_gap:
+            self._follower = Follower(self._home, columns=BRIEF)
+        events = self._follower.poll(OVERLAP + THOROUGH if is_thorough else REREAD)
+        self._looked = now
+        self._thorough = now if is_thorough else self._thorough
+        if is_gap:
             self._tell_all()
-        else:
-            events = self._follower.poll()
-        self._looked = time.monotonic()
         self._tell(events)
 
     def _tell(self, events: Iterable[Event]) -> None:
         # The root's agent answers for its whole tree.
         concerned = {one for event in events if event.type in TELLING for one in (event.provider_id, event.root_id)}
-        for listener, providers in self._listening(concerned).items():
-            listener.tell(providers)
+        if concerned:
+            for listener, providers in self._listening(concerned).items():
+                listener.tell(providers)
 
     def _tell_all(self) -> None:
         for listener, providers in self._listening(None).items():

@@ -1,6 +1,7 @@
 """The agents' socket as an agent sees it: the whole ASGI application, real claims, a real event log."""
 
 import asyncio
+import datetime as dt
 import json
 import sys
 import threading
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from cassandra.util import uuid_from_time
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -25,13 +27,17 @@ from agents.protocol import (
 from api import agent_socket, tokens
 from conductor.progress import building, built
 from conductor.release import delete_request, release_claim
+from events.append import event_writes
+from events.buckets import bucket_of
 from events.tail import Follower
+from events.types import CLAIM_TAKEN, News
 from providers.cells import Cell
 from providers.records import OwnRow
 from providers.remove import remove
 from sched_portal.asgi import application
 from store.failures import StoreUnavailable
 from store.record_roles import ROLES
+from store.session import write_many
 from tests.rooms.dashboard.cast import claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -157,6 +163,16 @@ async def test_told_of_a_claim_that_another_process_makes(cell: Cell, host: Host
     assert await process.wait() == 0
     assert await hear(socket) == orders(own)
     assert await elsewhere.receive_nothing(0.6)
+
+
+async def test_told_of_what_was_written_late(cell: Cell, host: Host, connect: Connect) -> None:
+    own = await asyncio.to_thread(host)
+    socket = await hello(connect, own, (await issue(own))[0])
+    assert await socket.receive_nothing(1.8)
+    at = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1.5)
+    cql, (name, _, _, *rest) = event_writes(cell.home, News(CLAIM_TAKEN, own.id), root_id=own.id)[0]
+    await asyncio.to_thread(write_many, [(cql, [name, bucket_of(at), uuid_from_time(at.timestamp()), *rest])])
+    assert await hear(socket) == orders(own)
 
 
 async def test_the_roots_agent_is_told_of_its_children(cell: Cell, host: Host, connect: Connect) -> None:
