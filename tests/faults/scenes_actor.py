@@ -39,7 +39,7 @@ from store.home import Home  # noqa: E402
 from store.session import session  # noqa: E402
 from tests.faults.scenes_stage import Stage  # noqa: E402
 
-PATIENCE = 8.0  # seconds that a conductor waits for work
+PATIENCE = 20.0  # seconds that a conductor waits for work
 
 
 def told(outcome: Outcome) -> tuple[str, tuple[str, ...]]:
@@ -60,11 +60,13 @@ def records(stage: Stage, kind: str, *states: str, agents: bool = True) -> list[
 
 
 def look_after(stage: Stage, until_failed: bool = False) -> None:
-    """The conductor's loop, for this cell alone."""
+    """The conductor's loop, for this cell alone, until it was struck by its failpoint (or the request has failed)."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        moved = recover_cell(stage.home)
-        if (moved and not until_failed) or (until_failed and get(stage.request_id).state == FAILED):
+        recover_cell(stage.home)
+        if failpoints._armed is not None and failpoints._armed.left <= 0:
+            return
+        if until_failed and get(stage.request_id).state == FAILED:
             return
         time.sleep(0.1)
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from conductor.states import ACTIVE, CLAIMED
 from providers.records import CLOSED
 from store.failpoints import AFTER, BEFORE, STOP
-from tests.faults.scenes import IN_TIME, SHORT, Actor, ask, conducting, end_all, facts, play_on, serving
+from tests.faults.scenes import PATIENCE, SHORT, Actor, ask, conducting, end_all, facts, play_on, serving
 from tests.faults.scenes_actor import sweep
 from tests.faults.scenes_books import left_over, records, still_due, wrong_claims, wrong_sums
 from tests.faults.scenes_stage import SHAPES, Stage, set_up
@@ -122,7 +122,7 @@ def _wake_up(scene: Scene, played: Played, sleeper: Actor) -> None:
     """All is done, and the ids that were closed are gone: now the first owner goes on, and finds nothing to do."""
     began = time.monotonic()
     while any(record.kind == CLOSED for record in records(played.stage)):
-        assert time.monotonic() - began < IN_TIME, f"closed ids stay: {facts(played.stage)}"
+        assert time.monotonic() - began < PATIENCE, f"closed ids stay: {facts(played.stage)}"
         sweep(played.stage)
     sleeper.signal(signal.SIGCONT)
     if sleeper.end() != 0:
