@@ -36,6 +36,7 @@ T = TypeVar("T")
 READ = "read"  # LOCAL_ONE: candidates and pages; may lag, the transaction decides
 QUORUM = "quorum"  # LOCAL_QUORUM: what must see the last committed transaction
 PROTOCOL_VERSION = 4
+STATEMENTS = 4096  # kept prepared
 BATCH_WRITES, BATCH_BYTES = 8, 4096  # plain writes that share a message
 CELL_BYTES = 24  # what Cassandra counts for a value besides its bytes, about
 
@@ -181,19 +182,33 @@ def _where(error: Exception) -> str:
     return f"Cassandra at {','.join(config['hosts'])}:{config['port']} cannot be reached ({type(error).__name__})"
 
 
-@functools.lru_cache(maxsize=4096)
-def _prepare(pid: int, cql: str) -> PreparedStatement:
-    return session().prepare(cql)
-
-
 class _Prepare:
-    """`prepare(cql)`: the prepared statement, cached per process; statements name their keyspace themselves."""
+    """`prepare(cql)`: the prepared statement, made once per process; statements name their keyspace themselves.
+
+    Work-around: the driver knows its statements by weak references. Of two that were prepared at once from the same
+    text it forgets one, maybe the one in use, and when a node that was started again asks for it, each batch with it
+    fails with an AttributeError. Can go when the driver keeps what was prepared (scylla-driver 3.29).
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, str], PreparedStatement] = {}
+        self._making = threading.Lock()
 
     def __call__(self, cql: str) -> PreparedStatement:
-        return guarded(lambda: _prepare(os.getpid(), cql))
+        key = (os.getpid(), cql)
+        made = self._made.get(key)
+        if made is not None:
+            return made
+        with self._making:
+            made = self._made.get(key)
+            if made is None:
+                if len(self._made) >= STATEMENTS:
+                    self._made.clear()
+                made = self._made[key] = guarded(lambda: session().prepare(cql))
+        return made
 
     def cache_clear(self) -> None:
-        _prepare.cache_clear()
+        self._made.clear()
 
 
 prepare = _Prepare()
