@@ -40,20 +40,25 @@ which = st.integers(0, 7)
 age = st.sampled_from((0, 0, 0, 1, 2, 9))
 provider = st.integers(0, 2)
 some = st.sampled_from((0, 1, 1, 2, 2, 3, 5))
-members = st.lists(st.tuples(provider, some, some), min_size=1, max_size=3).map(tuple)
-TAKES = st.builds(
-    Take, members, st.sampled_from((False, False, True)), st.sampled_from(("", "", "", "", "providers", "root"))
+mixed = st.lists(st.tuples(provider, some, some), min_size=1, max_size=3).map(tuple)
+on_one = st.builds(
+    lambda one, amounts: tuple((one, *both) for both in amounts),
+    provider,
+    st.lists(st.tuples(some, some), min_size=1, max_size=3),
 )
-OFTEN = ["consume", "consume", "destroy", "destroy", "release", "building"]
-ON_RECORD = st.builds(OnRecord, st.sampled_from([*OFTEN, *sorted(OPERATIONS)]), which, age)
+stale = st.sampled_from(("", "", "", "", "providers", "root"))
+
+
+def takes() -> st.SearchStrategy[Take]:
+    return st.builds(Take, on_one | mixed, st.sampled_from((False, False, True)), stale)
+
+
+OFTEN = ["consume", "consume", "consume", "destroy", "destroy", "destroy", "release", "building"]
 STEPS = st.one_of(
-    TAKES,
-    TAKES,
+    *(takes() for _ in range(3)),  # one_of takes the same strategy only once
+    *(st.builds(OnRecord, st.sampled_from([*OFTEN, *sorted(OPERATIONS)]), which, age) for _ in range(7)),
     st.builds(TakeAgain, which, st.booleans()),
     st.builds(Close, which, seldom),
-    ON_RECORD,
-    ON_RECORD,
-    ON_RECORD,
     st.builds(Remove, st.integers(0, 3), st.integers(1, 3)),
     st.builds(Report, provider, st.lists(st.integers(0, 12), min_size=1, max_size=2).map(tuple)),
     st.builds(
@@ -113,7 +118,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.over = self.raced = False
         self.behind = False  # an answer was lost, so what it said may not be projected
 
-    @initialize(layout=st.sampled_from(LAYOUTS), first=st.lists(TAKES, max_size=2))
+    @initialize(layout=st.sampled_from(LAYOUTS), first=st.lists(takes(), min_size=1, max_size=2))
     def a_tree(self, layout: Sequence[str], first: Sequence[Take] = ()) -> None:
         root, *children = [uuid.uuid4() for _ in layout]
         names = {one: AMOUNTS.get(c, OWN) for one, c in zip([root, *children], layout, strict=True)}
@@ -148,7 +153,7 @@ class TreeMachine(RuleBasedStateMachine):
         if act is not None and act.point:
             self._alone(act, phase)
 
-    @rule(order=TAKES, phase=st.sampled_from(("before", "after")), first=seldom)
+    @rule(order=takes(), phase=st.sampled_from(("before", "after")), first=seldom)
     def taken_without_an_answer_then_settled(self, order: Take, phase: str, first: bool) -> None:
         act = order.bind(self.cast)
         claim = next(reversed(self.cast.orders))
