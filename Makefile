@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VAR := $(or $(SCHED_VAR),var)
 
-.PHONY: help run test setup setup-dev check statemachine bench cassandra-start cassandra-stop cassandra-status stop clean reset
+.PHONY: help run test setup setup-dev check faults statemachine bench cassandra-start cassandra-stop cassandra-status stop clean reset
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: setup-dev ## Check style, types and who imports whom.
 	@ruff format --check .
 	@mypy
 	@lint-imports
+
+faults: setup-dev ## Break things for some minutes: 5,000 claims on three nodes that hang and die, a portal killed everywhere.
+	@python -m pytest tests/faults -m faults -s
 
 statemachine: setup-dev ## Run the state machine on claims 2,000 times against Cassandra, with a model beside it; says how far it is.
 	@python -m pytest tests/races/test_state_machine.py --hypothesis-profile=statemachine -s

@@ -21,11 +21,11 @@ from store.home import Home
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A request as its author knows it: the claims it was told of, and whether it gave them back."""
+    """A request as its author knows it: the claims it was told of, and whether it gave them back (None: maybe)."""
 
     request_id: UUID
     claims: frozenset[UUID]
-    given_back: bool = False
+    given_back: bool | None = False
 
 
 def tree_at(home: Home, root_id: UUID, seconds: float = 20.0) -> Tree:
@@ -62,7 +62,10 @@ def requests(trees: Sequence[Tree], told: Mapping[UUID, Told]) -> list[str]:
     """Compares the claims with the requests: what their authors were told, and what their rows say."""
     claims = {r.id: r for tree in trees for r in tree.records if r.kind == CLAIM}
     findings = [
-        f"{i}: told of, and not there" for one in told.values() if not one.given_back for i in one.claims - set(claims)
+        f"{i}: told of, and not there"
+        for one in told.values()
+        if one.given_back is False
+        for i in one.claims - set(claims)
     ]
     findings += [
         f"{i}: given back, and there" for one in told.values() if one.given_back for i in one.claims & set(claims)
@@ -73,7 +76,7 @@ def requests(trees: Sequence[Tree], told: Mapping[UUID, Told]) -> list[str]:
 def _owner(claim: Record, told: Told | None) -> Iterator[str]:
     row = find(claim.request_id)
     if told is not None and claim.id in told.claims:
-        if row is None or row.state in ENDED:
+        if told.given_back is False and (row is None or row.state in ENDED):
             yield f"{claim.id}: told of, and its request is {row.state if row else 'not there'}"
     elif told is not None and told.claims:
         yield f"{claim.id}: a ghost, its request was told of others"
