@@ -16,7 +16,7 @@ from providers.records import candidate_of, read_tree, tree_of
 from providers.resource_classes.kind import NIL, ResourceClass
 from providers.resource_classes.registry import resource_class
 from providers.shards import all_shards, known_shards, shards
-from providers.tree_columns import complete, select
+from providers.tree_columns import columns_of, complete, select
 from scheduler.filters.kind import Filter
 from scheduler.fits import fits
 from scheduler.types import Candidate, Resource
@@ -24,7 +24,8 @@ from store.home import Home
 from store.session import QUORUM, READ, keyspace, read_many
 
 AT_ONCE = 4  # shards read side by side in a sweep
-FRESH_AT_ONCE = 64
+TOGETHER = 32  # partitions read by one message
+FRESH_AT_ONCE = 4  # such messages side by side
 _seen_versions: dict[tuple[Home, str, int], set[int]] = {}  # per shard
 
 
@@ -111,24 +112,49 @@ def beside(candidates: Sequence[Candidate], classes: Collection[str]) -> list[Ca
 
 def reread(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The same providers from their own records, as they are now: the projection may lag. Removed ones are left out."""
+    roots: dict[tuple[Home, str], list[Candidate]] = {}
+    children: list[Candidate] = []
+    for candidate in candidates:
+        if candidate.parent_id is None:
+            home = Home(candidate.cell, candidate.datacenter)
+            roots.setdefault((home, candidate.resource_class), []).append(candidate)
+        else:
+            children.append(candidate)
+    fresh = [one for (home, of_class), some in roots.items() for one in _reread_roots(home, of_class, some)]
+    return [*fresh, *_reread_children(children)]
+
+
+def _reread_roots(home: Home, of_class: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Own rows alone say all of a root; several partitions a message, for the message costs more than the row."""
+    cql = (
+        f"SELECT {columns_of(frozenset([of_class]))} FROM {keyspace(home.datacenter)}.provider_records "
+        "WHERE root_id IN ? AND provider_id IN ? AND record_id = ?"
+    )
+    alive = {c.provider_id: c.alive for c in candidates}
+    ids = list(alive)
     fresh: list[Candidate] = []
-    for begin in range(0, len(candidates), FRESH_AT_ONCE):
-        group = candidates[begin : begin + FRESH_AT_ONCE]
-        pages = read_many(
-            (f"SELECT * FROM {keyspace(c.datacenter)}.provider_records WHERE root_id = ?", [c.root_id]) for c in group
-        )
+    for begin in range(0, len(ids), TOGETHER * FRESH_AT_ONCE):
+        group = ids[begin : begin + TOGETHER * FRESH_AT_ONCE]
+        some = [group[first : first + TOGETHER] for first in range(0, len(group), TOGETHER)]
+        for rows in read_many((cql, [few, few, NIL]) for few in some):
+            for row in rows:
+                tree = tree_of(home, row["root_id"], [row])
+                fresh.append(candidate_of(tree, tree.providers[row["root_id"]], alive[row["root_id"]]))
+    return fresh
+
+
+def _reread_children(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """With their trees: whoever is above them decides with them."""
+    fresh: list[Candidate] = []
+    for begin in range(0, len(candidates), TOGETHER):
+        group = candidates[begin : begin + TOGETHER]
+        cql = "SELECT * FROM {}.provider_records WHERE root_id = ?"
+        pages = read_many((cql.format(keyspace(c.datacenter)), [c.root_id]) for c in group)
         for old, rows in zip(group, pages, strict=True):
             tree = tree_of(Home(old.cell, old.datacenter), old.root_id, rows)
             if old.provider_id in tree.providers:
                 fresh.append(candidate_of(tree, tree.providers[old.provider_id], old.alive))
     return fresh
-
-
-def reread_one(candidate: Candidate) -> Candidate | None:
-    """One provider from its own record, or None when it is gone."""
-    tree = read_tree(Home(candidate.cell, candidate.datacenter), candidate.root_id)
-    own = tree.providers.get(candidate.provider_id)
-    return candidate_of(tree, own, candidate.alive) if own else None
 
 
 def query_text(resource: Resource, filters: Sequence[Filter]) -> str:

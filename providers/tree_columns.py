@@ -28,7 +28,7 @@ Classes = frozenset[str] | None
 def select(home: Home, root_id: UUID) -> tuple[str, Classes]:
     """The CQL that reads a tree, and which classes it has the columns of (None: all)."""
     classes = _classes.get(root_id)
-    columns = "*" if classes is None else _columns(classes)
+    columns = "*" if classes is None else columns_of(classes)
     return f"SELECT {columns} FROM {keyspace(home.datacenter)}.provider_records WHERE root_id = ?", classes
 
 
@@ -45,7 +45,8 @@ def complete(root_id: UUID, rows: Sequence[Mapping[str, Any]], classes: Classes)
 
 
 @functools.lru_cache(maxsize=256)
-def _columns(classes: frozenset[str]) -> str:
+def columns_of(classes: frozenset[str]) -> str:
+    """The columns that rows of these classes have values in."""
     names = list(COMMON)
     for one in sorted(classes):
         of_class = known_class(one)
