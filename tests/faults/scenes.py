@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ SHORT = {"SCHEDULE_DEADLINE": 20.0, "REQUEST_LEASE": -18.0, "CLOSED_KEPT": 0.0, 
 CONDUCTOR = SHORT | {"REQUEST_LEASE": 1.0, "CONDUCTOR_INTERVAL": 0.3}
 
 _processes = multiprocessing.get_context("forkserver")
+_lock = threading.Lock()  # a start asks for everybody's exit code, and a code that two threads read is lost to one
 
 
 @contextmanager
@@ -49,14 +52,16 @@ class Actor:
     def __init__(self, names: Sequence[str], stage: Stage, failpoint: str = "") -> None:
         self._answers, theirs = _processes.Pipe(duplex=False)
         self._process: ForkServerProcess = _processes.Process(target=act, args=(names, stage, failpoint, theirs))
-        self._process.start()
+        with _lock:
+            self._process.start()
         theirs.close()
         self.pid: int = self._process.pid or 0
 
     def end(self, seconds: float = PATIENCE) -> int | None:
         """The exit code (negative: the signal), None while it lives."""
-        self._process.join(seconds)
-        return self._process.exitcode
+        wait([self._process.sentinel], seconds)
+        with _lock:
+            return self._process.exitcode
 
     def answer(self) -> Any:
         """What the last act told, once it has ended by itself."""
@@ -68,7 +73,7 @@ class Actor:
     def stops(self, seconds: float = PATIENCE) -> bool:
         """Waits until it has stopped; False when it ended instead."""
         until = time.monotonic() + seconds
-        while self._process.is_alive() and time.monotonic() < until:
+        while self.end(0.0) is None and time.monotonic() < until:
             if Path(f"/proc/{self.pid}/stat").read_text().rsplit(")")[1].split()[0] == "T":
                 return True
             time.sleep(0.02)
