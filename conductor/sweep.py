@@ -6,7 +6,7 @@ entries of the list of claims that lead nowhere. Any number of conductors may do
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from conductor.states import ENDED, RELEASING
 from conductor.types import GONE
 from events.types import PROVIDER_REPAIRED, News
 from providers import cells
-from providers.records import CLAIM, CLOSED, Location, Record
+from providers.records import CLAIM, CLOSED, Location, Record, read_tree
 from providers.shards import all_shards
 from providers.unprojected import project_location
 from store.home import Home
@@ -51,12 +51,17 @@ def sweep_claims(home: Home, slot: int, after: UUID | None) -> tuple[Swept, UUID
     now = dt.datetime.now(dt.UTC)
     forget(home, [one.claim_id for one in page if _leads_nowhere(one, now)])
     records = [one.record for one in page if one.record is not None]
-    for of_tree in _by_tree([r for r in records if r.kind == CLOSED and (r.expires_at is None or r.expires_at < now)]):
-        swept.closed += remove(of_tree)
+    for root_id in {r.root_id for r in records if _is_over(r, now)}:
+        # All of the tree: one that fell off the list (consumed and destroyed at once) goes with the next that did not.
+        swept.closed += remove([r for r in read_tree(home, root_id).records if _is_over(r, now)])
     for record in records:
         if record.kind == CLAIM and (record.created_at is None or now - record.created_at > YOUNG):
             swept.ghosts += _settle_ghost(record)
     return swept, page[-1].claim_id if len(page) == A_PAGE else None
+
+
+def _is_over(record: Record, now: dt.datetime) -> bool:
+    return record.kind == CLOSED and (record.expires_at is None or record.expires_at < now)
 
 
 def _leads_nowhere(one: Listed, now: dt.datetime) -> bool:
@@ -86,13 +91,6 @@ def _is_strange(record: Record, row: RequestRow) -> bool:
     if part is None:  # a hold of a plan that was given up? Claims that agents see carry the epoch that was committed
         return record.epoch < row.epoch
     return part.state == GONE and row.state != RELEASING
-
-
-def _by_tree(records: Sequence[Record]) -> Iterator[list[Record]]:
-    trees: dict[UUID, list[Record]] = {}
-    for record in records:
-        trees.setdefault(record.root_id, []).append(record)
-    yield from trees.values()
 
 
 def sweep_shard(home: Home, resource_class: str, shard: int) -> int:

@@ -96,9 +96,9 @@ def inventory_of(own: OwnRow) -> dict[str, Inventory]:
 
 def _apply(tree: Tree, own: OwnRow, changes: Changes) -> bool:
     of_class = own.resource_class
-    check_inventory(of_class, changes.inventory) if not _shrinks_only(own, changes) else None
-    check_properties(of_class, changes.properties)
     current = inventory_of(own)
+    check_inventory(of_class, {n: one for n, one in changes.inventory.items() if not _is_short(current.get(n), one)})
+    check_properties(of_class, changes.properties)
     adds = {name: one.effective - current[name].effective for name, one in changes.inventory.items()}
     sets = dict(changes.columns)
     if changes.properties:
@@ -117,17 +117,11 @@ def _apply(tree: Tree, own: OwnRow, changes: Changes) -> bool:
     return isinstance(update(key, own.state_version, sets, adds, generation), Applied)
 
 
-def _shrinks_only(own: OwnRow, changes: Changes) -> bool:
-    """A host that lost memory below what the operator reserved is reported all the same: it goes negative, is shown so,
-    and gets nothing more."""
-    current = inventory_of(own)
-    return all(
-        name in current
-        and one.total < current[name].total
-        and (one.reserved, one.allocation_ratio) == (current[name].reserved, current[name].allocation_ratio)
-        and one.total >= 0
-        for name, one in changes.inventory.items()
-    )
+def _is_short(now: Inventory | None, new: Inventory) -> bool:
+    """A host that has less than the operator reserved is reported all the same: it goes negative, is shown so, and gets
+    nothing more."""
+    kept = now is not None and (new.reserved, new.allocation_ratio) == (now.reserved, now.allocation_ratio)
+    return kept and new.total >= 0 and new.effective < 0
 
 
 def _told(tree: Tree, own: OwnRow, changes: Changes) -> tuple[Tree, OwnRow]:

@@ -60,9 +60,9 @@ def update(
     assignments = [f"{name} = ?" for name in changes] + [f"{name} = {name} + ?" for name in adds]
     cql = (
         f"UPDATE {key.table} SET {', '.join(assignments)} "
-        "WHERE root_id = ? AND provider_id = ? AND record_id = ? IF state_version = ?"
-    )
-    values = [*changes.values(), *adds.values(), key.root_id, key.provider_id, NIL, state_version]
+        "WHERE root_id = ? AND provider_id = ? AND record_id = ? IF state_version = ? AND touched != ?"
+    )  # a refusal shows the columns of its conditions: the second only makes it show whose change came before
+    values = [*changes.values(), *adds.values(), key.root_id, key.provider_id, NIL, state_version, nonce]
     return _settled(key, [Statement(cql, values), _bump(key, generation)], nonce)
 
 

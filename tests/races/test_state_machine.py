@@ -109,7 +109,6 @@ def test_found_once(machine, what):
     run(machine(), (root,), steps)
 
 
-@pytest.mark.xfail(reason="providers/own_row.py: a refusal does not show whose change it was", strict=True)
 def test_a_change_whose_answer_was_lost_is_no_conflict(host, monkeypatch):
     own = host(heartbeat="none")
     monkeypatch.setattr(failpoints, "_armed", failpoints.Armed("", "after", "lost", 1))
@@ -117,7 +116,6 @@ def test_a_change_whose_answer_was_lost_is_no_conflict(host, monkeypatch):
     assert after.row["state"] == "disabled"
 
 
-@pytest.mark.xfail(reason="providers/change.py: only a report of nothing but less is allowed below it", strict=True)
 @pytest.mark.parametrize("totals", [{"vcpus": 4}, {"vcpus": 2, "memory_mb": 9000}], ids=["more", "less and more"])
 def test_a_report_below_what_is_reserved(host, totals):
     own = host(heartbeat="none")
