@@ -115,7 +115,12 @@ def move(row: RequestRow, state: str, **columns: Any) -> RequestRow | None:
     statement = Statement(cql, [*sets.values(), row.request_id, row.version])
     outcome: Outcome = Unknown("not run yet")
     for attempt in range(TRIES):
-        outcome = run([statement], row.home.datacenter, point(row.state, state), attempt)
+        try:
+            outcome = run([statement], row.home.datacenter, point(row.state, state), attempt)
+        except StoreUnavailable as error:
+            if not attempt:
+                raise
+            outcome = Unknown(str(error))  # a try before this one may have been applied
         if isinstance(outcome, Applied):
             return _row(row.home, {**row.columns, **sets})
         if isinstance(outcome, Refused):

@@ -19,6 +19,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.connection import ConnectionException
 from cassandra.policies import (
     ConstantReconnectionPolicy,
+    ConstantSpeculativeExecutionPolicy,
     DCAwareRoundRobinPolicy,
     FallthroughRetryPolicy,
     TokenAwarePolicy,
@@ -37,6 +38,7 @@ READ = "read"  # LOCAL_ONE: candidates and pages; may lag, the transaction decid
 QUORUM = "quorum"  # LOCAL_QUORUM: what must see the last committed transaction
 PROTOCOL_VERSION = 4
 STATEMENTS = 4096  # kept prepared
+ASK_ANOTHER = 1.5  # seconds without an answer after which a read (never a write) is asked of a second coordinator
 BATCH_WRITES, BATCH_BYTES = 8, 4096  # plain writes that share a message
 CELL_BYTES = 24  # what Cassandra counts for a value besides its bytes, about
 
@@ -89,9 +91,9 @@ def datacenters() -> list[str]:
     return sorted(replication())
 
 
-def _profile(datacenter: str, consistency: int) -> ExecutionProfile:
+def _profile(datacenter: str, consistency: int, ask_another_after: float | None = None) -> ExecutionProfile:
     # FallthroughRetryPolicy: the driver retries on its own for lost connections even under NeverRetryPolicy, and a
-    # transaction that ran twice is a claim made twice. No speculative execution for the same reason.
+    # transaction that ran twice is a claim made twice. Speculative execution is for reads alone for the same reason.
     # shuffle_replicas off: claims on one host queue at one coordinator instead of duelling through three.
     return ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(datacenter), shuffle_replicas=False),
@@ -100,6 +102,9 @@ def _profile(datacenter: str, consistency: int) -> ExecutionProfile:
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
         request_timeout=settings.CASSANDRA["request_timeout"],
         row_factory=dict_factory,
+        speculative_execution_policy=(
+            ConstantSpeculativeExecutionPolicy(ask_another_after, 1) if ask_another_after else None
+        ),
     )
 
 
@@ -120,8 +125,8 @@ def cluster() -> Cluster:
     local = config["local_datacenter"]
     profiles: dict[Any, ExecutionProfile] = {
         EXEC_PROFILE_DEFAULT: _profile(local, ConsistencyLevel.LOCAL_QUORUM),
-        QUORUM: _profile(local, ConsistencyLevel.LOCAL_QUORUM),
-        READ: _profile(local, ConsistencyLevel.LOCAL_ONE),
+        QUORUM: _profile(local, ConsistencyLevel.LOCAL_QUORUM, ASK_ANOTHER),
+        READ: _profile(local, ConsistencyLevel.LOCAL_ONE, ASK_ANOTHER),
     }
     for name in {local, *datacenters()}:
         profiles[lwt_profile(name)] = _profile(name, ConsistencyLevel.LOCAL_QUORUM)
@@ -135,6 +140,7 @@ def cluster() -> Cluster:
         idle_heartbeat_interval=5,
         idle_heartbeat_timeout=5,
         connect_timeout=config["connect_timeout"],
+        control_connection_timeout=config["connect_timeout"],  # reading the schema of a busy node takes more than 2 s
         auth_provider=PlainTextAuthProvider(config["user"], config["password"]) if config["user"] else None,
         ssl_context=_ssl_context(),
     )
@@ -228,13 +234,19 @@ def guarded(call: Callable[[], T]) -> T:
 
 def read(cql: str, values: Sequence[Any], profile: str = QUORUM) -> list[dict[str, Any]]:
     """All rows of a bounded query, as dicts. The caller's CQL bounds it: one partition, or a LIMIT."""
+    return guarded(lambda: list(session().execute(_question(cql, values), execution_profile=profile)))
+
+
+def _question(cql: str, values: Sequence[Any]) -> BoundStatement:
+    """A read, which may be asked of two coordinators."""
     statement = prepare(cql).bind(values)
-    return guarded(lambda: list(session().execute(statement, execution_profile=profile)))
+    statement.is_idempotent = True
+    return statement
 
 
 def read_many(queries: Iterable[tuple[str, Sequence[Any]]], profile: str = QUORUM) -> list[list[dict[str, Any]]]:
     """Several bounded queries side by side; their rows in the order asked."""
-    futures = [session().execute_async(prepare(cql).bind(values), execution_profile=profile) for cql, values in queries]
+    futures = [session().execute_async(_question(cql, values), execution_profile=profile) for cql, values in queries]
     return [guarded(lambda f=future: list(f.result())) for future in futures]  # type: ignore[misc]
 
 
