@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -44,9 +45,19 @@ def label(value: Scene | str) -> str:
     return value.title if isinstance(value, Scene) else value
 
 
+def everyday(scenes: Sequence[Scene]) -> list[Any]:
+    """Every point before and after, in its first scene; the other scenes of a point are for `make faults`."""
+    first = {scene.point: scene.title for scene in reversed(scenes)}
+    return [
+        pytest.param(scene, phase, marks=() if first[scene.point] == scene.title else pytest.mark.faults)
+        for scene, phase in cues(scenes)
+    ]
+
+
 def chosen(all_cues: Sequence[Cue], request: pytest.FixtureRequest) -> list[Cue]:
-    """Those that this run of the tests asks for."""
-    wanted = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    """Those that this run of the tests asks for in this file."""
+    items = [item for item in request.session.items if item.getparent(pytest.Module).obj is request.module]
+    wanted = [item.callspec.params for item in items if hasattr(item, "callspec")]
     return [cue for cue in all_cues if {"scene": cue[0], "phase": cue[1]} in wanted]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from store.failpoints import KILL
 from tests.faults.scenes import IN_TIME
-from tests.faults.scenes_play import Played, chosen, cues, label, playing
+from tests.faults.scenes_play import Played, chosen, cues, everyday, label, playing
 from tests.faults.scenes_points import points, unnamed
 from tests.faults.scenes_table import SCENES, Scene
 
@@ -24,7 +24,7 @@ def played(cassandra: SimpleNamespace, request: pytest.FixtureRequest) -> Iterat
         yield results
 
 
-@pytest.mark.parametrize(("scene", "phase"), CUES, ids=label)
+@pytest.mark.parametrize(("scene", "phase"), everyday(SCENES), ids=label)
 def test_whoever_dies_leaves_what_others_finish(
     scene: Scene, phase: str, played: dict[tuple[str, str], Played]
 ) -> None:

@@ -23,7 +23,7 @@ from store.failpoints import STOP
 from tests.faults.scenes import Actor, host_round, serving, state_of
 from tests.faults.scenes_actor import records
 from tests.faults.scenes_books import wrong_claims, wrong_sums
-from tests.faults.scenes_play import Played, chosen, cues, label, playing
+from tests.faults.scenes_play import Played, chosen, cues, everyday, label, playing
 from tests.faults.scenes_stage import set_up
 from tests.faults.scenes_table import CONDUCTOR, PORTAL, Scene
 
@@ -31,7 +31,8 @@ PLACING = tuple(scene for scene in PORTAL if scene.act == "schedule")
 REST = tuple(scene for scene in PORTAL if scene.act != "schedule")
 CUES = cues((*CONDUCTOR, *PLACING, *REST))
 PARAMETERS = [
-    *(pytest.param(*cue) for cue in cues((*CONDUCTOR, *PLACING))),
+    *everyday(CONDUCTOR),
+    *everyday(PLACING),
     *(pytest.param(*cue, marks=pytest.mark.faults) for cue in cues(REST)),
 ]
 

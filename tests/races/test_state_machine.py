@@ -24,7 +24,7 @@ from store import failpoints
 
 LONG = "statemachine"
 EVERYDAY = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=15,
     deadline=None,
     suppress_health_check=list(HealthCheck),
