@@ -84,12 +84,12 @@ def claims_reach_the_host(portal: ServedPortal, cell: str) -> float:
     return p95
 
 
-def test_a_claim_reaches_a_connected_agent_within_a_second(portal: ServedPortal, agent: Agent) -> None:
+def test_a_claim_reaches_a_connected_agent_by_being_told(portal: ServedPortal, agent: Agent) -> None:
     cell = f"push-{random.randrange(10**9)}"
     portal.post("/api/cells", name=cell)
     start_agent(agent, portal, cell)
     # A machine that others use too gets a second and a third chance; polling would take 15 s in the middle.
-    # A quarter of a second on a quiet machine (docs/reliability.md); a busy one is slow, but no slower than by telling.
+    # The figure is printed (a quarter of a second at load 6); polling would take 15 s in the middle, on any machine.
     assert claims_reach_the_host(portal, cell) < 8
     requests = portal.client.get(f"/api/requests?cell={cell}&limit=1").json()["results"]
     is_deleted_soon(portal, requests[0]["request_id"])
