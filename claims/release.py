@@ -7,6 +7,7 @@ took it (a coordinator that was paused) would find the id free and claim it agai
 from collections.abc import Mapping, Sequence
 
 from claims.capacity import Shift, bump, closed, closed_until, give_room, needs_tree, table
+from claims.closed import thin_out
 from claims.lookups import expire_id, put_on_list
 from claims.repeat import as_it_is, repeat
 from claims.types import ACTIVE, BUILDING, CLAIMED, DESTROYING, HELD, NOTIFIED, RELEASED, Already, Done, Not
@@ -69,6 +70,7 @@ def _close(
         return Not(now)
     # Also after a repetition that changed nothing: the one before may have died before it told anyone.
     news = News(why, record.provider_id, record.id, record.request_id, {"consumer": record.consumer})
-    project_now(record.home, record.root_id, *([news] if isinstance(outcome, Applied) else []))
+    tree = project_now(record.home, record.root_id, *([news] if isinstance(outcome, Applied) else []))
     expire_id(record)
+    thin_out(tree)
     return Done() if isinstance(outcome, Applied) else Already()

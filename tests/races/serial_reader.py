@@ -6,6 +6,7 @@ Run as a script (see processes.py); it reads until its standard input is closed,
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
@@ -16,6 +17,7 @@ from providers.records import NIL
 from store.session import keyspace, lwt_profile, prepare, session
 
 AMOUNTS = ("vcpus", "memory_mb", "disk_gb")
+PAUSE = 0.02  # seconds: a serial read is a transaction too, and one after another would be most of the contention
 
 
 def read_serially(root_id: UUID, datacenter: str) -> list[dict]:
@@ -47,6 +49,7 @@ def main(hosts: Sequence[str], datacenter: str, report: str) -> None:
         for host in hosts:
             wrong += [f"{host}: {finding}" for finding in wrong_with(read_serially(UUID(host), datacenter))]
             readings += 1
+            time.sleep(PAUSE)
     Path(report).write_text(json.dumps({"readings": readings, "wrong": wrong[:100]}))
 
 

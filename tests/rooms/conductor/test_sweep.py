@@ -66,6 +66,21 @@ def test_a_released_claims_id_stays_closed_then_goes_with_a_new_state_version(ce
     assert sweep_all(cell).closed == 0
 
 
+def test_closed_ids_of_a_crowded_tree_go_at_once_but_for_the_youngest(cell, host, monkeypatch):
+    monkeypatch.setattr(closed, "CROWDED", 6)
+    monkeypatch.setattr(closed, "STAY", 2)
+    own = host(heartbeat="none")
+    orders = [order_on(own, cell) for _ in range(6)]
+    for order in orders:
+        assert take(order) == Taken()
+        release(find_any(order.members[0].claim_id))
+    there = {r.id for r in read_tree(cell.home, own.id).records if r.kind == CLOSED}
+    assert there == {order.members[0].claim_id for order in orders[-2:]}
+    now = read_provider(own.id)[1]
+    assert (now.state_version, now.available) == (own.state_version + 1, own.available)
+    assert isinstance(take(orders[0]), Lost)  # a late duplicate
+
+
 def test_ids_that_were_closed_lately_stay(cell, host, monkeypatch):
     own = host(heartbeat="none")
     order = order_on(own, cell)
