@@ -29,6 +29,11 @@ class Version:
 # Every version there is, oldest first, each with what it brought.
 VERSIONS: tuple[tuple[Version, str], ...] = (
     (Version(1, 0), "The first version: cells, resource classes, providers, scheduling, claims, requests, events."),
+    (
+        Version(1, 1),
+        "Scheduling: conditions on properties, any-of traits, the same and other hosts, spread over places; aggregates, "
+        "policies, headroom, plans that are looked at first and committed later, and what would make a request fit.",
+    ),
 )
 OLDEST, NEWEST = VERSIONS[0][0], VERSIONS[-1][0]
 KNOWN = frozenset(version for version, _ in VERSIONS)

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from api.authenticate import AGENT, Caller
 from api.fields import Fields, parse_uuid
+from api.microversions import HEADER, SERVICE, at_least
 from api.query import Query
 from api.strict_json import read_object
 from providers.refusals import NotFound
@@ -22,10 +23,13 @@ class View(APIView):
     place) or ANYONE."""
 
     roles: ClassVar[dict[str, str]] = {}
+    since: ClassVar[str] = ""  # the version that brought this route; older ones do not have it
     http_method_names = ["get", "post", "patch", "delete", "head"]
     metadata_class = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if self.since and not at_least(request._request, self.since):
+            raise NotFound(f"no such route before version {self.since}: send `{HEADER}: {SERVICE} {self.since}`")
         method = "GET" if request.method == "HEAD" else str(request.method)
         needed = self.roles.get(method)
         if needed is None:
