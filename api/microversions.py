@@ -31,8 +31,9 @@ VERSIONS: tuple[tuple[Version, str], ...] = (
     (Version(1, 0), "The first version: cells, resource classes, providers, scheduling, claims, requests, events."),
     (
         Version(1, 1),
-        "Scheduling: conditions on properties, any-of traits, the same and other hosts, spread over places; aggregates, "
-        "policies, headroom, plans that are looked at first and committed later, and what would make a request fit.",
+        "Scheduling: conditions on properties, any-of traits, the same and other hosts, spread over places; "
+        "aggregates, policies, headroom, plans that are looked at first and committed later, and what would make a "
+        "refused request fit.",
     ),
 )
 OLDEST, NEWEST = VERSIONS[0][0], VERSIONS[-1][0]

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from django.urls import URLPattern
 
-from api.microversions import NEWEST
 from api.authenticate import AGENT
+from api.microversions import NEWEST
 from api.urls import urlpatterns
 from api.view import ANYONE
 from providers.projection import projector
