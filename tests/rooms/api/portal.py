@@ -53,15 +53,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class Portal:
-    """`token` empty: nobody."""
+    """`token` empty: nobody. `version` is asked for unless a call names another; empty: none is."""
 
     token: str = ""
+    version: str = ""
 
     def call(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **headers: str) -> Answer:
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.token:
             sent.setdefault("Authorization", f"Token {self.token}")
+        if self.version:
+            sent.setdefault("OpenStack-API-Version", f"scheduling {self.version}")
         media = sent.pop("Content-Type", JSON)
         response = Client(headers=sent, raise_request_exception=False).generic(
             method, path, content, content_type=media

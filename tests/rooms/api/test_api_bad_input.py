@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -71,6 +72,12 @@ def refused(answer: Answer, *codes: str) -> None:
 
 
 @pytest.fixture
+def callers(callers: dict[str, Portal]) -> dict[str, Portal]:
+    """They ask for the newest version, which has every route."""
+    return {role: replace(caller, version=str(NEWEST)) for role, caller in callers.items()}
+
+
+@pytest.fixture
 def written_meanwhile() -> list[str]:
     return []
 
@@ -132,12 +139,21 @@ def test_the_list_of_routes_is_the_contracts():
 @pytest.mark.parametrize(("method", "path", "role"), GUARDED, ids=names(GUARDED))
 def test_without_a_token_with_a_bad_one_and_without_a_role(callers, method, path, role):
     for token in ("", "sched_wrong", "x" * 5000):
-        answer = Portal(token).call(method, path, {})
+        answer = Portal(token, str(NEWEST)).call(method, path, {})
         assert (answer.status, answer.code) == (401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"].startswith("Token")
     for header in ("Bearer abc", "Token", "Token  ", "Basic YTpi"):
-        assert Portal().call(method, path, {}, Authorization=header).code == "unauthenticated"
+        assert Portal("", str(NEWEST)).call(method, path, {}, Authorization=header).code == "unauthenticated"
     assert callers["stranger"].call(method, path, {}).code == "forbidden"
+
+
+def test_a_version_before_a_route_does_not_have_it(admin, unchanged):
+    for pattern in urlpatterns:
+        since, path = pattern.callback.view_class.since, re.sub(r"<\w+:\w+>", "x", str(pattern.pattern))
+        if since:
+            answer = admin.get(f"/api/{path}", OpenStack_API_Version="scheduling 1.0")
+            assert answer.code == "not_found"
+            assert since in answer.body["detail"]
 
 
 @pytest.mark.parametrize(("method", "path", "role"), GUARDED, ids=names(GUARDED))
@@ -148,7 +164,7 @@ def test_another_role_is_refused_before_anything_is_read(callers, agent_of, new_
         assert (answer.status, answer.code) == (403, "forbidden"), lower
     for enough in ROLES[ROLES.index(needed) :]:
         assert callers[enough].call(method, path, raw=b"{not json").code != "forbidden"
-    agent = agent_of(new_host()).call(method, path, raw=b"{not json")
+    agent = replace(agent_of(new_host()), version=str(NEWEST)).call(method, path, raw=b"{not json")
     if role == AGENT or (path.endswith("/claims") and "providers/" in path):
         assert agent.code in ("forbidden", "invalid", "not_found")  # another provider's
     else:
