@@ -158,6 +158,7 @@ def run(
     claims: int,
     seconds: float,
     meanwhile: Callable[[], None] = lambda: time.sleep(0.2),
+    before_judging: Callable[[], None] = lambda: None,
     **authors: int,
 ) -> Run:
     """`authors`: claim_authors and request_authors, threads of each process. `meanwhile` is done again and again."""
@@ -188,6 +189,7 @@ def run(
         conductor.communicate(timeout=LAST)
     assert exits == [0] * processes
     assert conductor.returncode == 0
+    before_judging()
     return _judge(stage, reader, [json.loads(path.read_text()) for path in reports], json.loads(conducted.read_text()))
 
 
