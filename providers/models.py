@@ -137,6 +137,29 @@ class ResourceClassRecord(RecordModel):
         verbose_name_plural = "resource classes"
 
 
+class AggregateRecord(RecordModel):
+    """An aggregate; its members carry its name as a label."""
+
+    __table_name__ = "aggregates"
+    __scope__ = GLOBAL
+    __written_by__ = "providers.aggregates"
+
+    all_aggregates = columns.Text(partition_key=True)
+    name = columns.Text(primary_key=True)
+    description = columns.Text()
+    tenants = columns.Set(columns.Text)
+    images = columns.Set(columns.Text)
+    weighers = columns.Map(columns.Text, columns.Double)
+    version = columns.Integer()
+    touched = columns.UUID()
+    created_at = columns.DateTime()
+
+    class Meta:
+        app_label = "providers"
+        managed = False
+        verbose_name = "aggregate"
+
+
 class HeartbeatRecord(RecordModel):
     """When a provider's agent was heard from last."""
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from conductor.models import PolicyDifferenceRecord, PolicyRecord
 from events.models import EventRecord
 from providers.models import (
     RECORDS,
+    AggregateRecord,
     CellRecord,
     HeartbeatRecord,
     OwnClassRecord,
@@ -43,7 +45,9 @@ def test_together_the_classes_know_every_column(cassandra: object) -> None:
     assert known == set(schema(keyspace(datacenters()[0]), "provider_records"))
 
 
-@pytest.mark.parametrize("model", [CellRecord, ResourceClassRecord])
+@pytest.mark.parametrize(
+    "model", [CellRecord, ResourceClassRecord, AggregateRecord, PolicyRecord, PolicyDifferenceRecord]
+)
 def test_a_global_record_has_all_columns_of_its_table(cassandra: object, model: Any) -> None:
     assert shape(model) == schema(keyspace(), model.__table_name__)
 
