@@ -30,7 +30,7 @@ CLAIMS, UNKNOWN, SETTLED = 5000, 20, 10.0
 HOSTS, PROCESSES, CLAIM_AUTHORS, REQUEST_AUTHORS = 12, 2, 4, 3
 SHARE = 0.02  # of the transactions whose answer is lost on the way
 CUTS = 8
-WHOLE = 240.0  # seconds, on a machine that is very busy
+WHOLE = 60.0  # seconds, on a machine that is very busy; then a node is started anew
 SECONDS = 2700.0  # a bound for a machine that is very busy, not a plan
 PAUSE, KILL = "paused", "killed"
 
@@ -93,7 +93,19 @@ class Breaker:
         self.wait_until_whole()
 
     def wait_until_whole(self) -> None:
-        """Until each node sees all of them again: two that are away at once are another test."""
+        """Until each node sees all of them again: two that are away at once are another test. Cassandra's gossip can
+        leave a node that came back while another was paused as "down" for good; an operator restarts it, and so does
+        this. (Seen with 5.0.8: "is now DOWN" and never "UP", both nodes serving clients.)"""
+        for node in [None, *self.nodes, *self.nodes]:
+            if node is not None:
+                node.kill9()
+                node.start()
+                self.done["started anew"] += 1
+            if self._is_whole_in_time():
+                return
+        raise TimeoutError("the ring was not whole again, whatever was started anew")
+
+    def _is_whole_in_time(self) -> bool:
         select = SimpleStatement(f"SELECT root_id FROM {keyspace('dc1')}.provider_records LIMIT 1")
         select.consistency_level = ConsistencyLevel.ALL
         until = time.monotonic() + WHOLE
@@ -104,8 +116,8 @@ class Breaker:
             except AWAY:
                 time.sleep(0.5)
             else:
-                return
-        raise TimeoutError(f"the ring was not whole again after {WHOLE:.0f} s")
+                return True
+        return False
 
 
 @pytest.mark.faults
