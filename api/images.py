@@ -5,7 +5,7 @@ from typing import Any
 
 from claims.image import image_of_claim
 from conductor.states import CLAIMED, FAILED, SCHEDULING
-from conductor.types import RequestView
+from conductor.types import RequestView, Step
 from events.tail import time_of
 from events.types import Event
 from providers.cells import Cell
@@ -130,6 +130,22 @@ def ranked_image(ranked: Ranked) -> Image:
         "weights": dict(ranked.weights),
         "available": dict(candidate.available),
         "state_version": candidate.state_version,
+    }
+
+
+def versioned_image(ranked: Ranked) -> Image:
+    """With what a plan of one's own names, since 1.1."""
+    candidate = ranked.candidate
+    versions = {"root_state_version": candidate.root_state_version, "generation": candidate.generation}
+    return {**ranked_image(ranked), **versions}
+
+
+def step_image(step: Step) -> Image:
+    return {
+        "provider": step.provider_id,
+        "state_version": step.state_version,
+        "root_state_version": step.root_state_version,
+        "generation": step.generation,
     }
 
 

@@ -8,10 +8,11 @@ from api.views.capacity import Capacity
 from api.views.cells import Cell, Cells
 from api.views.claims import Building, Claim, Claims, Consume, Failed
 from api.views.events import Events
+from api.views.headroom import Headroom
 from api.views.providers import Provider, Providers, ProviderToken
 from api.views.requests import Destroyed, OneRequest, Requests
 from api.views.resource_classes import ResourceClass, ResourceClasses
-from api.views.schedule import Schedule
+from api.views.schedule import Schedule, ScheduleCommit
 from api.views.version import Unknown, VersionDocument
 
 urlpatterns: list[URLPattern] = [
@@ -27,6 +28,7 @@ urlpatterns: list[URLPattern] = [
     path("providers/<str:provider_id>/report", Report.as_view(), name="provider-report"),
     path("providers/<str:provider_id>/token", ProviderToken.as_view(), name="provider-token"),
     path("schedule", Schedule.as_view(), name="schedule"),
+    path("schedule/commit", ScheduleCommit.as_view(), name="schedule-commit"),
     path("requests", Requests.as_view(), name="requests"),
     path("requests/<str:request_id>", OneRequest.as_view(), name="request"),
     path("requests/<str:request_id>/destroyed", Destroyed.as_view(), name="request-destroyed"),
@@ -36,6 +38,7 @@ urlpatterns: list[URLPattern] = [
     path("claims/<str:claim_id>/consume", Consume.as_view(), name="claim-consume"),
     path("claims/<str:claim_id>/failed", Failed.as_view(), name="claim-failed"),
     path("capacity", Capacity.as_view(), name="capacity"),
+    path("headroom", Headroom.as_view(), name="headroom"),
     path("events", Events.as_view(), name="events"),
     path("schema/", OpenApi.as_view(), name="schema"),
     re_path(r"^.*$", Unknown.as_view(), name="unknown"),  # last: whatever is none of the above

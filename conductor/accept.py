@@ -16,7 +16,7 @@ from conductor.identify import home_of, make_request_id
 from conductor.open_work import put_on
 from conductor.rows import RequestRow, insert, plan_json
 from conductor.states import FAILED, SCHEDULING
-from conductor.types import Explanation, Plan, PlannedMember, ScheduleRequest, Try
+from conductor.types import PLAN_CHANGED, Changed, Explanation, Plan, PlannedMember, ScheduleRequest, Try
 from providers import cells
 from providers.heartbeat import ALWAYS
 from scheduler.assign import Assignment
@@ -46,11 +46,16 @@ def plan_of(assignment: Assignment) -> Plan:
 
 
 def accept(
-    request: ScheduleRequest, request_id: UUID, plan: Plan | None, explanation: Explanation | None
+    request: ScheduleRequest,
+    request_id: UUID,
+    plan: Plan | None,
+    explanation: Explanation | None,
+    changed: Changed = (),
 ) -> tuple[RequestRow | None, bool]:
     """The request's row, and whether this call made it (else another had the id). None: no answer, or no cell at all.
 
-    Without a plan the row records the refusal, so that a repetition gets the same answer.
+    Without a plan the row records the refusal, so that a repetition gets the same answer: why no host fits, or what has
+    `changed` since a plan was looked at.
     """
     home = home_of(request_id)
     if home is None:
@@ -62,6 +67,7 @@ def accept(
     hour = _hour_of(cell, now)
     write_many(_lookups(request, request_id, home, hour, now, due_at=now + lease if plan else None))
     _noted_hours.add(hour)
+    response = {"changed": list(changed)} if changed else response_of(explanation) if explanation else None
     columns: dict[str, Any] = {
         "state": SCHEDULING if plan else FAILED,
         "epoch": 0,
@@ -76,8 +82,8 @@ def accept(
         "plan": plan_json(plan) if plan else None,
         "committed": False,
         "attempts": 0,
-        "response": json.dumps(response_of(explanation), separators=(",", ":")) if explanation else None,
-        "reason": "" if plan else "no_valid_host",
+        "response": json.dumps(response, separators=(",", ":")) if response else None,
+        "reason": "" if plan else PLAN_CHANGED if changed else "no_valid_host",
     }
     row = insert(home, request_id, owner, columns)
     return row, row is not None and row.owner == owner

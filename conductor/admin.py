@@ -14,6 +14,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 
 from conductor.find import RequestFilter, list_requests, read_request
+from conductor.headroom_admin import headroom_page
 from conductor.models import RequestRecord
 from conductor.release_admin import end_page, release_page
 from conductor.states import ALL
@@ -77,8 +78,16 @@ class RequestAdmin(RecordAdmin):
         return [("Events", events_url(request=record.request_id, order="oldest", **{"from": begin}))]
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.release_view)
-        return [path("release-claims/", view, name="conductor_release_claims"), *super().get_urls()]
+        release, headroom = map(self.admin_site.admin_view, (self.release_view, self.headroom_view))
+        return [
+            path("release-claims/", release, name="conductor_release_claims"),
+            path("headroom/", headroom, name="conductor_headroom"),
+            *super().get_urls(),
+        ]
+
+    @reachable
+    def headroom_view(self, request: HttpRequest) -> HttpResponse:
+        return headroom_page(self, request)
 
     @reachable
     def release_view(self, request: HttpRequest) -> HttpResponse:

@@ -49,8 +49,9 @@ def barred(plan: Plan) -> Attempted:
     return Attempted((), plan.members, 0)
 
 
-def attempt_plan(row: RequestRow, plan: Plan, until: float) -> Attempted:
-    """Claims all of the plan's members, or as many as find a place before `until` (time.monotonic())."""
+def attempt_plan(row: RequestRow, plan: Plan, until: float, exactly: bool = False) -> Attempted:
+    """Claims all of the plan's members, or as many as find a place before `until` (time.monotonic()). `exactly`: on
+    providers in the state that the plan names, or not at all; it ends at the first that is lost."""
     parts: list[Part] = []
     without: list[PlannedMember] = []
     attempts = 0
@@ -58,12 +59,14 @@ def attempt_plan(row: RequestRow, plan: Plan, until: float) -> Attempted:
         if time.monotonic() > until:
             without += group
             continue
-        tried = _claim(row, plan, [(m, 0) for m in group], until)
+        tried = _claim(row, plan, [(m, 0) for m in group], until, exactly)
         attempts += tried.attempts
         if tried.taken_over:
             return Attempted(tuple(parts), tuple(without), attempts, taken_over=True)
         if tried.won:
             parts += [_part(row, m, 0) for m in group]
+        elif exactly:
+            return Attempted(tuple(parts), tuple(group), attempts)
         elif len(plan.members) > 1 and not plan.holds:
             without += group  # one tree was to take all: only a new plan may spread them
         else:
@@ -95,7 +98,9 @@ def _down_the_alternates(
     return None, attempts, False
 
 
-def _claim(row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, int]], until: float) -> _Tried:
+def _claim(
+    row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, int]], until: float, exactly: bool = False
+) -> _Tried:
     """One tree: claims, and again at once while the fresh record still fits (its state changed, not its room)."""
     versions: dict[Any, tuple[int, int]] = {}
     attempts = 0
@@ -113,7 +118,7 @@ def _claim(row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, i
             case Unsettled():
                 return _settled(row, order, attempts, until)
             case Lost() as lost:
-                versions = _still_fitting(lost, members)
+                versions = {} if exactly else _still_fitting(lost, members)
                 if not versions:
                     forget(order.home, [m.claim_id for m in order.members])
                     # The decision saw room that is not there: repair its view.

@@ -12,7 +12,7 @@ from conductor.attempt import part_of
 from conductor.decide import Decision
 from conductor.rows import RequestRow
 from conductor.states import ACTIVE, BUILDING, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
-from conductor.types import Contended, NoValidHost, Outcome, Part, Pending, Placed
+from conductor.types import PLAN_CHANGED, Contended, NoValidHost, Outcome, Part, Pending, Placed, PlanChanged
 from providers.image import Image
 from providers.records import CLAIM, CLOSED, INSTANCE, Record, Tree, record_of
 from store.home import Home
@@ -110,6 +110,8 @@ def replay(row: RequestRow) -> Outcome | None:
     explanation: Mapping[str, Any] = (row.response or {}).get("explain") or {}
     if row.state == FAILED and row.reason == "no_valid_host":
         return NoValidHost(row.request_id, explanation)
+    if row.state == FAILED and row.reason == PLAN_CHANGED:
+        return PlanChanged(row.request_id, (row.response or {}).get("changed", ()))
     if row.state in ENDED and not row.parts:
         return Contended(row.request_id, int((row.response or {}).get("attempts", 0)))
     parts = parts_of(row)

@@ -29,11 +29,12 @@ class Transition:
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition("", SCHEDULING, "conductor.accept", "a plan was made: ordered attempts with the ids of their claims"),
-    Transition("", FAILED, "conductor.accept", "no valid host, after a full sweep"),
+    Transition("", FAILED, "conductor.accept", "no valid host, after a full sweep; or its own plan holds no more"),
     Transition(FAILED, SCHEDULING, "conductor.twin", "asked for again after it was interrupted, or lost every try"),
     Transition(SCHEDULING, SCHEDULING, "conductor.place", "every try of the plan was refused: a new plan"),
     Transition(SCHEDULING, CLAIMED, "conductor.place", "every tree of the plan is held: the commit point"),
     Transition(SCHEDULING, FAILED, "conductor.place", "tries or time used up, or no valid host any more"),
+    Transition(SCHEDULING, FAILED, "conductor.promote", "its own plan does not hold any more, or time used up"),
     Transition(SCHEDULING, ACTIVE, "conductor.progress", "its only host has built it"),
     Transition(SCHEDULING, CLAIMED, "conductor.progress", "one of several parts is built, or was released"),
     Transition(ACTIVE, ACTIVE, "conductor.release", "a claim without an agent was released, others stay"),

@@ -127,6 +127,21 @@ class Explanation:
         }
 
 
+PLAN_CHANGED = "plan_changed"  # why a request failed whose own plan did not hold any more
+Changed = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of a plan that was looked at first: a provider, and what must still be so. `generation` is what it was
+    then; it may change."""
+
+    provider_id: UUID
+    state_version: int
+    root_state_version: int | None = None
+    generation: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """The claims are made. `replayed`: an earlier request with this id made them, and this one nothing."""
@@ -166,7 +181,15 @@ class Mismatch:
     request_id: UUID
 
 
-Outcome = Placed | NoValidHost | Contended | Pending | Mismatch
+@dataclass(frozen=True, slots=True)
+class PlanChanged:
+    """The plan that was to be claimed exactly does not hold; nothing is claimed. Each of its providers as it is now."""
+
+    request_id: UUID
+    changed: Changed
+
+
+Outcome = Placed | NoValidHost | Contended | Pending | Mismatch | PlanChanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ The tests hold every answer against these, so that the document cannot rot.
 
 from typing import Any
 
-from api.shapes import cell, claim, event, problem, provider, request, schedule
+from api.shapes import cell, claim, event, headroom, problem, promote, provider, request, schedule
 from api.shapes.build import ref
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -14,6 +14,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     **provider.SHAPES,
     **claim.SHAPES,
     **schedule.SHAPES,
+    **headroom.SHAPES,
+    **promote.SHAPES,
     **request.SHAPES,
     **event.SHAPES,
 }

@@ -6,7 +6,8 @@ from api.shapes.build import FLAG, TEXT, UUID, WHOLE, Shape, either, ref, some, 
 SHAPES: dict[str, Shape] = {
     "Problem": {
         "type": "object",
-        "description": "RFC 9457. Some codes have more members: `current`, `claim_state`, `explain`, `attempts`.",
+        "description": "RFC 9457. Some codes have more members: `current`, `claim_state`, `explain`, `attempts`, "
+        "`changed`.",
         "required": ["type", "title", "status", "detail", "code", "request_id"],
         "properties": {
             "type": TEXT,
@@ -20,6 +21,7 @@ SHAPES: dict[str, Shape] = {
             "claim_state": TEXT,
             "explain": ref("Explanation"),
             "attempts": WHOLE,
+            "changed": some(ref("PlanProvider")),
             "min_version": TEXT,
             "max_version": TEXT,
         },

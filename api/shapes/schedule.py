@@ -69,9 +69,17 @@ SHAPES: dict[str, Shape] = {
         attempts=WHOLE,
         explain=ref("Explanation"),
     ),
-    "DryRun": thing("The best that fit; nothing was written.", ranked=some(ref("Ranked")), explain=ref("Explanation")),
+    "DryRun": thing(
+        "The best that fit; nothing was written. `plan` (since 1.1): where all of the request would go, to commit; "
+        "null when it does not fit.",
+        "plan",
+        ranked=some(ref("Ranked")),
+        plan=maybe(some(ref("Step"))),
+        explain=ref("Explanation"),
+    ),
     "PlacedOrRanked": {"oneOf": [ref("Placed"), ref("DryRun")]},
     "Ranked": thing(
+        optional="root_state_version generation",
         provider=UUID,
         name=TEXT,
         cell=LABEL,
@@ -79,6 +87,8 @@ SHAPES: dict[str, Shape] = {
         weights=table(NUMBER),
         available=table(WHOLE),
         state_version=WHOLE,
+        root_state_version=WHOLE,
+        generation=WHOLE,
     ),
     "Explanation": thing(
         "`considered` are the providers of that class and cell before any filter.",

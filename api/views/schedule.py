@@ -1,4 +1,4 @@
-"""`/api/schedule`: parse, one call of the conductor, and its outcome as an answer."""
+"""`/api/schedule` and `/api/schedule/commit`: parse, one call of the conductor, and its outcome as an answer."""
 
 from uuid import UUID
 
@@ -9,14 +9,27 @@ from api import metrics
 from api.answers import answer
 from api.describe import describes
 from api.fields import Fields
-from api.images import ranked_image
+from api.images import ranked_image, step_image, versioned_image
+from api.microversions import at_least
+from api.parse.promote import commit_request
 from api.parse.schedule import schedule_request
-from api.problems import CONTENDED, IDEMPOTENCY_MISMATCH, NO_VALID_HOST, UNKNOWN_OUTCOME, Problem, respond
+from api.problems import CONFLICT, CONTENDED, IDEMPOTENCY_MISMATCH, NO_VALID_HOST, UNKNOWN_OUTCOME, Problem, respond
 from api.strict_json import read_object
 from api.view import View
 from conductor.decide import dry_run
 from conductor.place import schedule
-from conductor.types import Contended, Mismatch, NoValidHost, Outcome, Pending, Placed, ScheduleRequest
+from conductor.promote import plan_for, promote
+from conductor.types import (
+    Changed,
+    Contended,
+    Mismatch,
+    NoValidHost,
+    Outcome,
+    Pending,
+    Placed,
+    PlanChanged,
+    ScheduleRequest,
+)
 from store.record_roles import OPERATOR
 
 BEST = 20  # of a dry run
@@ -44,15 +57,46 @@ class Schedule(View):
         query.done()
         wanted, only_look = schedule_request(data, Fields(data), key, self.caller().username)
         if only_look:
-            return _ranked(wanted, limit)
+            return _ranked(underlying, wanted, limit)
         outcome = schedule(wanted)
         metrics.SCHEDULED.labels(_name_of(outcome)).inc()
         return _answer(underlying, outcome)
 
 
-def _ranked(wanted: ScheduleRequest, limit: int) -> HttpResponse:
+class ScheduleCommit(View):
+    roles = {"POST": OPERATOR}
+    since = "1.1"
+
+    @describes(
+        "Claim exactly the plan of a dry run, or hear what changed since",
+        body="CommitRequest",
+        answers={201: "Placed", 200: "Placed", 202: "Problem"},
+        errors=("conflict", "idempotency_mismatch", "contended"),
+        headers={"Idempotency-Key": "Names the request in place of `request_id`, per user"},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        underlying = request._request
+        data = read_object(underlying)
+        key = underlying.headers.get("Idempotency-Key")
+        self.no_query()
+        outcome = promote(*commit_request(data, Fields(data), key, self.caller().username))
+        metrics.SCHEDULED.labels(_name_of(outcome)).inc()
+        return _answer(underlying, outcome)
+
+
+def _ranked(request: HttpRequest, wanted: ScheduleRequest, limit: int) -> HttpResponse:
     found = dry_run(wanted, limit)
-    return answer({"ranked": [ranked_image(one) for one in found.ranked], "explain": found.explanation.as_json()})
+    explanation = found.explanation.as_json()
+    if not at_least(request, "1.1"):
+        return answer({"ranked": [ranked_image(one) for one in found.ranked], "explain": explanation})
+    plan = plan_for(wanted) if found.ranked else None
+    return answer(
+        {
+            "ranked": [versioned_image(one) for one in found.ranked],
+            "plan": None if plan is None else [step_image(one) for one in plan],
+            "explain": explanation,
+        }
+    )
 
 
 def _name_of(outcome: Outcome) -> str:
@@ -67,6 +111,8 @@ def _name_of(outcome: Outcome) -> str:
             return "unknown"
         case Mismatch():
             return "idempotency_mismatch"
+        case PlanChanged():
+            return "plan_changed"
 
 
 def _answer(request: HttpRequest, outcome: Outcome) -> HttpResponse:
@@ -87,6 +133,8 @@ def _answer(request: HttpRequest, outcome: Outcome) -> HttpResponse:
         case Mismatch():
             detail = f"Request {outcome.request_id} was made with another body"
             return respond(request, Problem(IDEMPOTENCY_MISMATCH, detail))
+        case PlanChanged(changed=changed):
+            return respond(request, Problem(CONFLICT, _what_changed(changed), members={"changed": changed}))
 
 
 def _placed(outcome: Placed) -> dict[str, object]:
@@ -112,6 +160,14 @@ def _why(outcome: NoValidHost) -> str:
     if not lost:
         return f"Of {considered} {of_class} providers each fits alone, but not all that was asked for together"
     return f"Of {considered} {of_class} providers not enough are left: {', '.join(lost)}"
+
+
+def _what_changed(changed: Changed) -> str:
+    lost = [
+        f"{one.get('name', one['provider'])}: {one['detail'] or one['reason']}" for one in changed if not one["holds"]
+    ]
+    more = f" (and {len(lost) - 3} more)" if len(lost) > 3 else ""
+    return f"The plan does not hold any more, nothing was claimed. {'; '.join(lost[:3])}{more}"
 
 
 def _name_exchange(request: HttpRequest, request_id: UUID) -> None:

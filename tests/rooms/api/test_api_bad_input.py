@@ -121,6 +121,7 @@ def test_the_list_of_routes_is_the_contracts():
         "/api/providers/{provider_id}/report",
         "/api/providers/{provider_id}/token",
         "/api/schedule",
+        "/api/schedule/commit",
         "/api/requests",
         "/api/requests/{request_id}",
         "/api/requests/{request_id}/destroyed",
@@ -131,6 +132,7 @@ def test_the_list_of_routes_is_the_contracts():
         "/api/claims/{claim_id}/failed",
         "/api/capacity",
         "/api/events",
+        "/api/headroom",
         "/api/schema/",
     } == paths
     assert len(ROUTES) > len(paths)
