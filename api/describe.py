@@ -123,13 +123,21 @@ class RouteSchema(AutoSchema):
         return "_".join([self.method.lower(), *words]).lower()
 
     def get_description(self) -> str:
+        since = f" Since version {self.view.since}." if self.view.since else ""
         role = self._role()
         if role == ANYONE:
-            return "Needs no token."
-        return "For the provider's agent (or an admin)." if role == AGENT else f"Needs the role {role}."
+            return f"Needs no token.{since}"
+        return f"For the provider's agent (or an admin).{since}" if role == AGENT else f"Needs the role {role}.{since}"
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/").split("/")[0] or "versions"]
+
+    def get_operation(self, *args: Any) -> dict[str, Any] | None:
+        operation: dict[str, Any] | None = super().get_operation(*args)
+        if operation is not None and self.view.since:  # older versions do not have the route
+            problem = {"content": {"application/problem+json": {"schema": ref("Problem")}}}
+            operation["responses"].setdefault("404", {**problem, "description": "`not_found`"})
+        return operation
 
     def get_auth(self) -> list[dict[str, Any]]:
         return [] if self._role() == ANYONE else [{"token": []}, {"session": []}]

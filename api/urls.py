@@ -4,11 +4,20 @@ from django.urls import URLPattern, path, re_path
 
 from api.describe import OpenApi
 from api.views.agents import Heartbeat, ProviderClaims, Report
+from api.views.aggregates import Aggregate, AggregateMembers, Aggregates
 from api.views.capacity import Capacity
 from api.views.cells import Cell, Cells
 from api.views.claims import Building, Claim, Claims, Consume, Failed
 from api.views.events import Events
 from api.views.headroom import Headroom
+from api.views.policies import (
+    Policy,
+    PolicyDifferences,
+    PolicyRestore,
+    PolicyShadow,
+    PolicyVersion,
+    PolicyVersions,
+)
 from api.views.providers import Provider, Providers, ProviderToken
 from api.views.requests import Destroyed, OneRequest, Requests
 from api.views.resource_classes import ResourceClass, ResourceClasses
@@ -37,6 +46,15 @@ urlpatterns: list[URLPattern] = [
     path("claims/<str:claim_id>/building", Building.as_view(), name="claim-building"),
     path("claims/<str:claim_id>/consume", Consume.as_view(), name="claim-consume"),
     path("claims/<str:claim_id>/failed", Failed.as_view(), name="claim-failed"),
+    path("aggregates", Aggregates.as_view(), name="aggregates"),
+    path("aggregates/<path:name>/members", AggregateMembers.as_view(), name="aggregate-members"),
+    path("aggregates/<path:name>", Aggregate.as_view(), name="aggregate"),
+    path("policy", Policy.as_view(), name="policy"),
+    path("policy/versions", PolicyVersions.as_view(), name="policy-versions"),
+    path("policy/versions/<str:version>", PolicyVersion.as_view(), name="policy-version"),
+    path("policy/versions/<str:version>/restore", PolicyRestore.as_view(), name="policy-restore"),
+    path("policy/shadow", PolicyShadow.as_view(), name="policy-shadow"),
+    path("policy/differences", PolicyDifferences.as_view(), name="policy-differences"),
     path("capacity", Capacity.as_view(), name="capacity"),
     path("headroom", Headroom.as_view(), name="headroom"),
     path("events", Events.as_view(), name="events"),

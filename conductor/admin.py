@@ -1,5 +1,5 @@
 """The admin of requests: the life of each, to read and to end: what was asked, the plan, what came of it, who moved it
-and why. Claims are released here too: whoever releases one moves its request.
+and why. Claims are released here too: whoever releases one moves its request. Policies have a module of their own.
 """
 
 import datetime as dt
@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from conductor.find import RequestFilter, list_requests, read_request
 from conductor.headroom_admin import headroom_page
 from conductor.models import RequestRecord
+from conductor.policy_admin import PolicyAdmin, PolicyDifferenceAdmin
 from conductor.release_admin import end_page, release_page
 from conductor.states import ALL
 from conductor.types import RequestView
@@ -28,6 +29,8 @@ from store.record_admin import RecordAdmin
 from store.record_pages import ListFilter, ListPage, Section
 from store.record_reachable import reachable
 from store.record_roles import ADMIN, OPERATOR, role_of
+
+__all__ = ["PolicyAdmin", "PolicyDifferenceAdmin", "RequestAdmin"]
 
 
 @admin.register(RequestRecord)

@@ -134,7 +134,8 @@ def end_shadow() -> None:
     if running is None:
         raise NotFound("no shadow policy runs")
     # A version runs as the shadow once, so repeating this ends no other one.
-    outcome = _answer(f"UPDATE {_table()} SET shadow = null WHERE name = ? IF shadow = ?", [NAME, running.version])[0]
+    cql = f"UPDATE {_table()} SET shadow = null WHERE name = ? IF shadow = ?"
+    outcome, _ = _answer("policies.end_shadow", cql, [NAME, running.version])
     if isinstance(outcome, Refused) and outcome.row.get("shadow") is not None:
         raise Conflict(f"shadow {running.version} was replaced by {outcome.row['shadow']} just now")
 
@@ -160,6 +161,7 @@ def _add(now: Current, body: Body, user: str, reason: str, as_shadow: bool) -> b
     version, nonce = now.latest + 1, uuid4()
     put_at = "shadow" if as_shadow else "in_force"
     outcome, lost = _answer(
+        "policies.add",
         f"UPDATE {_table()} SET body = ?, created_by = ?, reason = ?, based_on = ?, as_shadow = ?, touched = ?, "
         f"created_at = toTimestamp(now()), latest = ?, {put_at} = ? WHERE name = ? AND version = ? IF latest = ?",
         [
@@ -174,12 +176,12 @@ def _add(now: Current, body: Body, user: str, reason: str, as_shadow: bool) -> b
     return any(row["touched"] == nonce for row in rows)
 
 
-def _answer(cql: str, values: Sequence[object]) -> tuple[Applied | Refused, int]:
-    """The first answer, and how many were lost before it. Raises Undecided."""
+def _answer(name: str, cql: str, values: Sequence[object]) -> tuple[Applied | Refused, int]:
+    """The first answer, and how many were lost before it; `name` is what fault tests call it. Raises Undecided."""
     try:
         for lost in range(NO_ANSWERS):
             # The global keyspace's transactions have one home too: the first data centre.
-            outcome = run([Statement(cql, values)], datacenters()[0], attempt=lost)
+            outcome = run([Statement(cql, values)], datacenters()[0], name, lost)
             if not isinstance(outcome, Unknown):
                 return outcome, lost
     finally:

@@ -119,3 +119,16 @@ def integer_field(label: str, **kwargs: Any) -> forms.IntegerField:
     return forms.IntegerField(
         label=label, min_value=0, max_value=LARGEST, widget=widgets.AdminIntegerFieldWidget, **kwargs
     )
+
+
+class MultipliersField(LinesField):
+    """`weigher: multiplier`; the domain knows which weighers there are."""
+
+    def parse(self, name: str, text: str) -> float:
+        try:
+            return float(text)
+        except ValueError as error:
+            raise ValidationError(f"{name}: “{text}” is not a number.") from error
+
+    def show(self, value: Any) -> str:
+        return f"{value:g}"

@@ -175,7 +175,7 @@ def _settled(name: str, cql: str, values: Sequence[object], nonce: object) -> Ap
     try:
         for lost in range(TRIES):
             # The global keyspace's transactions have one home too: the first data centre.
-            outcome = run([Statement(cql, values)], datacenters()[0], attempt=lost)
+            outcome = run([Statement(cql, values)], datacenters()[0], "aggregates.write", lost)
             if isinstance(outcome, Unknown):
                 continue
             is_ours = isinstance(outcome, Refused) and outcome.row.get("touched") == nonce

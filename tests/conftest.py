@@ -17,6 +17,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from cluster.launch import private_ring
+from conductor import policies
 from providers import cells
 from providers.cells import Cell
 from providers.heartbeat import beat
@@ -94,6 +95,16 @@ def host(cell: Cell) -> Callable[..., OwnRow]:
         return own
 
     return make
+
+
+@pytest.fixture
+def own_policy(cassandra: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A policy of this test's own: no version of it was made yet, and other tests go on with theirs. Its name."""
+    name = f"policy-{uuid.uuid4().hex[:8]}"
+    monkeypatch.setattr(policies, "NAME", name)
+    policies._kept.forget()
+    yield name
+    policies._kept.forget()
 
 
 @pytest.fixture(scope="session")

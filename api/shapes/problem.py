@@ -17,7 +17,7 @@ SHAPES: dict[str, Shape] = {
             "code": either(*(kind.code for kind in KINDS)),
             "request_id": {**UUID, "description": "Of this exchange; once a request was scheduled, that request's id."},
             "errors": some(thing(field=TEXT, message=TEXT)),
-            "current": ref("Provider"),
+            "current": {"anyOf": [ref("Provider"), ref("Aggregate"), ref("StoredPolicy")]},
             "claim_state": TEXT,
             "explain": ref("Explanation"),
             "attempts": WHOLE,

@@ -43,7 +43,13 @@ NO_ROUTES = (
 )
 NOWHERE = str(uuid4())
 # What stands for each part of a path: something well-formed that is not there.
-NAMES = {"name": "nothing_like_it", "provider_id": NOWHERE, "request_id": NOWHERE, "claim_id": NOWHERE}
+NAMES = {
+    "name": "nothing_like_it",
+    "provider_id": NOWHERE,
+    "request_id": NOWHERE,
+    "claim_id": NOWHERE,
+    "version": "999999",
+}
 
 
 def routes() -> Iterator[tuple[str, str, str]]:
@@ -130,6 +136,15 @@ def test_the_list_of_routes_is_the_contracts():
         "/api/claims/{claim_id}/building",
         "/api/claims/{claim_id}/consume",
         "/api/claims/{claim_id}/failed",
+        "/api/aggregates",
+        "/api/aggregates/{name}",
+        "/api/aggregates/{name}/members",
+        "/api/policy",
+        "/api/policy/versions",
+        "/api/policy/versions/{version}",
+        "/api/policy/versions/{version}/restore",
+        "/api/policy/shadow",
+        "/api/policy/differences",
         "/api/capacity",
         "/api/events",
         "/api/headroom",
