@@ -85,7 +85,7 @@ class PolicyAdmin(RecordAdmin):
     def sections(self, record: Version) -> Sequence[Section]:
         stored = record.stored
         facts = [
-            ("State", record.state or "was made before" if stored.version else record.state or "what the settings say"),
+            ("State", record.state or "not in force"),
             ("Made", time(stored.created_at)),
             ("Made by", stored.created_by or None),
             ("Reason", stored.reason or None),

@@ -40,7 +40,7 @@ class PolicyForm(forms.Form):
     )
     weighers = MultipliersField(
         required=False,
-        help_text="`weigher: multiplier`, one a line; below zero turns it round. "
+        help_text="weigher: multiplier, one a line; below zero turns it round. "
         f"There are {', '.join(BY_NAME)}, and free_amount with a column (free_amount.vcpus).",
     )
     user = ""

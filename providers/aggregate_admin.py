@@ -37,7 +37,7 @@ class AggregateForm(forms.Form):
     images = LabelsField(required=False, help_text="Only they go to its members. Empty: all.")
     weighers = MultipliersField(
         required=False,
-        help_text="`weigher: multiplier`, one a line, in place of the policy's on its members. "
+        help_text="weigher: multiplier, one a line, in place of the policy's on its members. "
         f"There are {', '.join(BY_NAME)}.",
     )
 

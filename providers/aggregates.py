@@ -132,7 +132,7 @@ def delete(name: str) -> None:
         many = f"{count} provider{'s' if count != 1 else ''}"
         raise Conflict(
             f"aggregate {name} has {many} ({', '.join(some)}{', ...' if count > len(some) else ''}): "
-            "take them out first, or everybody's requests may go there"
+            "take them out first"
         )
     cql = f"DELETE FROM {_table()} WHERE all_aggregates = 'all' AND name = ? IF EXISTS"
     if isinstance(_settled(name, cql, [name], None), Refused):

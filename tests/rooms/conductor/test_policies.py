@@ -1,6 +1,7 @@
 """Policies as data: versions, what is in force here and elsewhere, two writers at once, the shadow and its notes."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -165,6 +166,12 @@ def test_a_shadow_runs_beside_until_it_is_ended(own_policy):
 )
 def test_what_a_policy_may_say(body, fields):
     assert [mistake.field for mistake in mistakes(body)] == fields
+
+
+def test_every_field_has_its_line_in_the_documents(repository):
+    page = (repository / "docs/policies.md").read_text()
+    described = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page.split("## Another one")[0], re.MULTILINE)
+    assert [name for cell in described for name in re.findall(r"\w+", cell)] == list(FIELDS)
 
 
 def test_a_mistake_names_what_there_is():
