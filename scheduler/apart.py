@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from scheduler.assign import Assignment, Unit, assign
+from scheduler.filters import group
 from scheduler.filters.capacity import short_by
 from scheduler.filters.group import place_of
 from scheduler.select import rank
 from scheduler.trees import Trees
-from scheduler.types import AFFINITY, ANTI_AFFINITY, Candidate, Policy, Resource
+from scheduler.types import AFFINITY, ANTI_AFFINITY, SPREAD, Candidate, Policy, Resource
 
 Fitting = Sequence[Sequence[Candidate]]
 PLACES = 20  # places tried for all copies together, the best hosts' first
@@ -26,8 +27,8 @@ def assign_in_group(
     """As `assign`, for requests with a group too. `fitting` has passed the group's filter: what is left to see to is
     that the copies of this request keep the rule among themselves."""
     rule = next((resource.group for resource in resources if resource.group), None)
-    if rule is not None and count > 1 and rule.policy == ANTI_AFFINITY:
-        return _each_elsewhere(resources, fitting, count, policy, rng, trees)
+    if rule is not None and count > 1 and rule.policy in (ANTI_AFFINITY, SPREAD):
+        return _one_by_one(resources, fitting, count, policy, rng, trees)
     if rule is not None and count > 1 and rule.policy == AFFINITY and not rule.places:
         return _all_in_one(resources, fitting, count, policy, rng, trees)
     return assign(resources, fitting, count, policy, rng, trees)
@@ -55,7 +56,7 @@ def _all_in_one(
     return found
 
 
-def _each_elsewhere(
+def _one_by_one(
     resources: Sequence[Resource],
     fitting: Fitting,
     count: int,
@@ -64,30 +65,44 @@ def _each_elsewhere(
     trees: Trees | None,
 ) -> Assignment:
     units: list[Unit] = []
+    resources = [replace(r, group=replace(r.group, slack=0)) if r.group else r for r in resources]
     for copy in range(count):
-        one = assign(resources, fitting, 1, policy, rng, trees)
+        one = assign(resources, _allowed_by_the_rule(resources, fitting), 1, policy, rng, trees)
         if one.missing:
             return Assignment(tuple(units), dict.fromkeys(range(len(resources)), count - copy))
         units += [replace(unit, member=copy * len(resources) + unit.member) for unit in one.units]
         for unit in one.units:
             fitting = _without(resources, fitting, unit)
+            resources = [_with_one_more(resource, unit) for resource in resources]
     return Assignment(tuple(units), {})
 
 
+def _with_one_more(resource: Resource, unit: Unit) -> Resource:
+    """The resource under the group's rule after this unit became a member."""
+    rule = resource.group
+    if rule is None or unit.resource.group is None:
+        return resource
+    place = place_of(unit.tries[0], rule.scope)
+    members = {**rule.members, place: rule.members.get(place, 0) + 1}
+    return replace(resource, group=replace(rule, places=rule.places | {place}, members=members))
+
+
+def _allowed_by_the_rule(resources: Sequence[Resource], fitting: Fitting) -> Fitting:
+    return [
+        [c for c in one if resource.group is None or group.check(c, resource) is None]
+        for one, resource in zip(fitting, resources, strict=True)
+    ]
+
+
 def _without(resources: Sequence[Resource], fitting: Fitting, unit: Unit) -> Fitting:
-    """What is left for the copies after it: its amounts are gone, and for what is bound its place is."""
+    """What is left for the copies after it."""
     taken = unit.tries[0]
     less = {name: value - unit.resource.amounts.get(name, 0) for name, value in taken.available.items()}
     smaller = replace(taken, available=less)
-    left = [
+    return [
         [c for c in (smaller if c.provider_id == taken.provider_id else c for c in one) if not short_by(c, resource)]
         for one, resource in zip(fitting, resources, strict=True)
     ]
-    rule = unit.resource.group
-    if rule is None:
-        return left
-    place = place_of(taken, rule.scope)
-    return _kept(resources, left, lambda candidate: place_of(candidate, rule.scope) != place)
 
 
 def _is_at(place: str, scope: str) -> Callable[[Candidate], bool]:

@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from scheduler import filters as filter_list
 from scheduler import weighers as weigher_list
 from scheduler.filters.kind import Filter
 from scheduler.types import Candidate, Policy, Ranked, Resource, Stage
+from scheduler.weighers.kind import Weigh
 
 T = TypeVar("T")
 
@@ -25,7 +26,8 @@ class Filtered:
 def enabled_filters(policy: Policy) -> tuple[Filter, ...]:
     """The policy's filters in the order of FILTERS; those that can't be switched off are always among them."""
     names = {*policy.filters, *filter_list.ALWAYS}
-    return tuple(one for one in filter_list.FILTERS if one.name in names)
+    chosen = (one for one in filter_list.FILTERS if one.name in names)
+    return tuple(replace(one, check=one.under(policy)) if one.under else one for one in chosen)
 
 
 def run_filters(candidates: Iterable[Candidate], resource: Resource, filters: Sequence[Filter]) -> Filtered:
@@ -48,13 +50,22 @@ def run_filters(candidates: Iterable[Candidate], resource: Resource, filters: Se
 def rank(candidates: Iterable[Candidate], resource: Resource, policy: Policy) -> list[Ranked]:
     """Best first; equal weights in the order of their ids, so that the same input ranks the same everywhere."""
     ranked = []
+    weighing = [(name, _weigh(name, policy), multiplier) for name, multiplier in policy.weighers.items()]
     for candidate in candidates:
+        own = candidate.multipliers
         weights = {
-            name: weigher_list.BY_NAME[name].weigh(candidate, resource) * multiplier
-            for name, multiplier in policy.weighers.items()
+            name: weigh(candidate, resource) * (own.get(name, multiplier) if own else multiplier)
+            for name, weigh, multiplier in weighing
         }
         ranked.append(Ranked(candidate, sum(weights.values()), weights))
     return sorted(ranked, key=lambda r: (-r.weight, r.candidate.provider_id.bytes))
+
+
+def _weigh(name: str, policy: Policy) -> Weigh:
+    found = weigher_list.find(name)
+    if found is None:
+        raise ValueError(f"no weigher {name!r}")
+    return found.under(policy) if found.under else found.weigh
 
 
 def pick(ranked: Sequence[T], policy: Policy, rng: random.Random) -> list[T]:

@@ -9,6 +9,17 @@ PropertyValue = str | int
 
 
 @dataclass(frozen=True, slots=True)
+class Admission:
+    """Who and what a provider's aggregates keep it for; None: they say nothing about it."""
+
+    tenants: frozenset[str] | None = None
+    images: frozenset[str] | None = None
+
+
+EVERYBODY = Admission()
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A provider as the scheduler sees it: its own row, seen through the projection, plus whether it is alive.
 
@@ -40,9 +51,20 @@ class Candidate:
     shard: int = 0
     state_reason: str = ""
     parent_id: UUID | None = None
+    claims: int = 0  # in flight, held ones too
+    instances: int = 0
+    failed_builds: int = 0  # lately, of its tree
+    conflicts: int = 0  # stretches of the last minutes in which claims on its tree were refused for want of room
+    admits: Admission = EVERYBODY
+    multipliers: Mapping[str, float] = field(default_factory=dict)  # of weighers, by its aggregates
+
+    @property
+    def builds(self) -> int:
+        """Claims that its agent is at work on or will be; one without an agent builds nothing."""
+        return 0 if self.heartbeat == "none" else self.claims
 
 
-AFFINITY, ANTI_AFFINITY = "affinity", "anti-affinity"
+AFFINITY, ANTI_AFFINITY, SPREAD = "affinity", "anti-affinity", "spread"
 SOFT_POLICIES = ("soft-affinity", "soft-anti-affinity")
 
 
@@ -53,11 +75,31 @@ class GroupRule:
     policy: str
     scope: str
     places: frozenset[str] = frozenset()
+    members: Mapping[str, int] = field(default_factory=dict)  # by place; for `spread`
+    max_skew: int = 1
+    domains: frozenset[str] = frozenset()  # the places there are, with members or without; for `spread`
+    slack: int = 0  # how many more copies of the request come, which may fill emptier places before this one
+
+
+EQUAL, UNEQUAL, AT_LEAST, AT_MOST, ONE_OF = "==", "!=", ">=", "<=", "in"
+OPERATORS = (EQUAL, UNEQUAL, AT_LEAST, AT_MOST, ONE_OF)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one property must be; `value` is a tuple for `in`. A provider without the property meets only `!=`."""
+
+    property: str
+    operator: str
+    value: PropertyValue | tuple[PropertyValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One line of a request: amounts (column -> whole number) of one resource class, with what the host must be."""
+    """One line of a request: amounts (column -> whole number) of one resource class, with what the host must be.
+
+    `properties` must be equal; `conditions` are the other operators. `any_of`: of each set one trait at least.
+    """
 
     resource_class: str
     amounts: Amounts
@@ -66,6 +108,14 @@ class Resource:
     forbidden: frozenset[str] = frozenset()
     aggregates: frozenset[str] = frozenset()
     group: GroupRule | None = None
+    conditions: tuple[Condition, ...] = ()
+    any_of: tuple[frozenset[str], ...] = ()
+    only_on: frozenset[UUID] | None = None  # roots: where the named requests run
+    not_on: frozenset[UUID] = frozenset()
+    project: str = ""
+    image: str = ""
+    cells: frozenset[str] | None = None  # that may be asked; None: any
+    kept_for: frozenset[str] = frozenset()  # aggregates that are for its image: it goes nowhere else
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +147,20 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Which filters run, in order; the weighers with their multipliers; how many of the best the pick is drawn from."""
+    """Which filters run; the weighers with their multipliers; how many of the best the pick is drawn from.
+
+    `sample_hosts`: how many a sample looks for; `sweep_seconds`: how long a sweep may take; `pack_limit`: up to how
+    many providers of a class a policy that packs reads all; `max_instances`, `max_builds`: of one host, 0 for no limit.
+    """
 
     filters: tuple[str, ...]
     weighers: Mapping[str, float]
     subset: int = 5
     alternates: int = 5
+    sample_hosts: int = 16
+    sweep_seconds: float = 10.0
+    pack_limit: int = 20_000
+    max_instances: int = 0
+    max_builds: int = 0
+    version: int = 0  # of the stored policy; 0: the settings'
+    home_cell: str = ""  # what the weigher `cell` prefers

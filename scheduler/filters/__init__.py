@@ -1,16 +1,35 @@
 """The filters, listed by hand in the order they run, each with the reason for its place. One file each."""
 
-from scheduler.filters import aggregates, alive, capacity, group, properties, state, traits
+from scheduler.filters import (
+    aggregates,
+    alive,
+    builds,
+    capacity,
+    cell,
+    crowd,
+    group,
+    hosts,
+    isolation,
+    properties,
+    state,
+    traits,
+)
 from scheduler.filters.kind import Filter
 
 FILTERS: tuple[Filter, ...] = (
+    cell.FILTER,  # which hosts are asked at all
     alive.FILTER,  # first: a dead host's other answers mean nothing
     state.FILTER,  # what the operator said comes before what the host has
+    hosts.FILTER,
+    isolation.FILTER,
     aggregates.FILTER,  # set membership: cheap, and usually cuts deepest
     traits.FILTER,
     properties.FILTER,
     group.FILTER,  # only for requests with a group
+    crowd.FILTER,  # limits of the policy
+    builds.FILTER,
     capacity.FILTER,  # last: what is left after it fits, and what it removed are the nearest misses
 )
 BY_NAME = {f.name: f for f in FILTERS}
-ALWAYS = ("state", "capacity")  # cannot be switched off: the claim's transaction insists on both anyway
+ALWAYS = ("cell", "state", "capacity")  # cannot be switched off: the query is by cell, and the claim's transaction
+# insists on the others anyway

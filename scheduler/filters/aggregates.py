@@ -1,4 +1,4 @@
-"""Passes members of at least one of the aggregates asked for."""
+"""Passes members of at least one of the aggregates asked for, and of those that the request's image is kept to."""
 
 from scheduler import reasons
 from scheduler.filters.kind import Filter
@@ -6,9 +6,10 @@ from scheduler.types import Candidate, Refusal, Resource
 
 
 def check(candidate: Candidate, resource: Resource) -> Refusal | None:
-    if not resource.aggregates or resource.aggregates & candidate.aggregates:
-        return None
-    return Refusal(reasons.AGGREGATES, f"in none of {', '.join(sorted(resource.aggregates))}")
+    for wanted in (resource.aggregates, resource.kept_for):
+        if wanted and not wanted & candidate.aggregates:
+            return Refusal(reasons.AGGREGATES, f"in none of {', '.join(sorted(wanted))}")
+    return None
 
 
 # Not pushed down: "one of" has no form in a CQL filter.

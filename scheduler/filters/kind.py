@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scheduler.types import Candidate, Refusal, Resource
+from scheduler.types import Candidate, Policy, Refusal, Resource
+
+Check = Callable[[Candidate, Resource], Refusal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,10 +13,12 @@ class Filter:
     """`check(candidate, resource)` gives None when it passes, else the refusal.
 
     `pushed_down` says that the resource class turns it into part of its query, so that Cassandra has already applied it
-    to what a sampled search sees (a full sweep and `explain` apply it here, to count what it removed).
+    to what a sampled search sees (a full sweep and `explain` apply it here, to count what it removed). `under` makes
+    the check of a filter whose limits the policy has.
     """
 
     name: str
     reason: str
     pushed_down: bool
-    check: Callable[[Candidate, Resource], Refusal | None]
+    check: Check
+    under: Callable[[Policy], Check] | None = None

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scheduler.types import Candidate, Resource
+from scheduler.types import Candidate, Policy, Resource
+
+Weigh = Callable[[Candidate, Resource], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Weigher:
-    """`weigh(candidate, resource)` gives 0.0 to 1.0, relative to the provider's own size so mixed hardware is fair."""
+    """`weigh(candidate, resource)` gives 0.0 to 1.0, relative to the provider's own size so mixed hardware is fair.
+    `under` makes it for a weigher that asks the policy."""
 
     name: str
-    weigh: Callable[[Candidate, Resource], float]
+    weigh: Weigh
+    under: Callable[[Policy], Weigh] | None = None

@@ -7,9 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from scheduler.filters import FILTERS
-from scheduler.types import Candidate, Policy, Resource
+from scheduler.types import EVERYBODY, Admission, Candidate, Policy, Resource
+from scheduler.weighers import WEIGHERS
 
-settings.register_profile("busy machine", deadline=None)
+settings.register_profile("busy machine", deadline=None, max_examples=40)
 settings.load_profile("busy machine")
 
 AMOUNTS = ("vcpus", "memory_mb")
@@ -66,6 +67,12 @@ def candidates(draw: st.DrawFn, number: int = 1) -> Candidate:
         traits=draw(st.frozensets(st.sampled_from(TRAITS))),
         aggregates=draw(st.frozensets(st.sampled_from(AGGREGATES))),
         alive=draw(st.sampled_from([True, True, True, False])),
+        claims=draw(st.integers(0, 3)),
+        instances=draw(st.integers(0, 3)),
+        failed_builds=draw(st.integers(0, 2)),
+        conflicts=draw(st.integers(0, 3)),
+        heartbeat=draw(st.sampled_from(["none", "agent"])),
+        admits=draw(st.sampled_from([EVERYBODY, EVERYBODY, Admission(frozenset({"a"}))])),
     )
 
 
@@ -86,7 +93,12 @@ resources = st.builds(
 policies = st.builds(
     Policy,
     st.sets(st.sampled_from(NAMES)).map(tuple),
-    st.fixed_dictionaries({"free_amount": st.sampled_from([-2.0, -1.0, 0.0, 1.0, 3.5])}),
+    st.dictionaries(
+        st.sampled_from([*(w.name for w in WEIGHERS), "free_amount.vcpus"]),
+        st.sampled_from([-2.0, -1.0, 0.0, 1.0, 3.5]),
+    ),
     st.integers(1, 6),
     st.integers(0, 6),
+    max_instances=st.integers(0, 5),
+    max_builds=st.integers(0, 3),
 )

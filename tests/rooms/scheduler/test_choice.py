@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import candidate, clouds, policies, policy, resource, resources
@@ -10,7 +11,7 @@ from made_up import candidate, clouds, policies, policy, resource, resources
 from scheduler.assign import assign
 from scheduler.select import enabled_filters, pick, rank, run_filters
 from scheduler.types import Policy
-from scheduler.weighers.free_amount import weigh
+from scheduler.weighers import BY_NAME, find
 
 
 def test_the_emptiest_comes_first_and_a_negative_multiplier_packs():
@@ -21,20 +22,53 @@ def test_the_emptiest_comes_first_and_a_negative_multiplier_packs():
     assert [r.candidate.name for r in packed] == ["host-1", "host-2", "host-3"]
 
 
+@pytest.mark.parametrize(
+    ("name", "better", "worse"),
+    [
+        (
+            "free_amount.vcpus",
+            {"available": {"vcpus": 8, "memory_mb": 0}},
+            {"available": {"vcpus": 6, "memory_mb": 8192}},
+        ),
+        ("balance", {"available": {"vcpus": 4, "memory_mb": 2048}}, {"available": {"vcpus": 4, "memory_mb": 8192}}),
+        ("failed_builds", {}, {"failed_builds": 1}),
+        ("conflicts", {"conflicts": 1}, {"conflicts": 2}),
+        ("builds", {"heartbeat": "agent", "claims": 1}, {"heartbeat": "agent", "claims": 2}),
+        ("cell", {"cell": "here"}, {"cell": "there"}),
+    ],
+)
+def test_what_each_weigher_prefers(name, better, worse):
+    hosts = [candidate(1, **worse), candidate(2, **better)]
+    ranked = rank(hosts, resource(vcpus=2), policy(weighers={name: 1.0}, home_cell="here"))
+    assert [r.candidate.name for r in ranked] == ["host-2", "host-1"]
+
+
+def test_an_aggregates_multiplier_replaces_the_policys_on_its_members():
+    one, other = candidate(1), candidate(2, multipliers={"free_amount": 5.0})
+    assert [r.weight for r in rank([one, other], resource(vcpus=4), policy())] == [2.5, 0.5]
+
+
+def test_a_weigher_that_is_not_there_is_not_found():
+    assert [find(name) for name in ("nonsense", "balance.vcpus", "free_amount.")] == [None, None, None]
+
+
 def test_equal_hosts_are_ranked_the_same_everywhere():
     hosts = [candidate(n) for n in (3, 1, 2)]
     assert [r.candidate.name for r in rank(hosts, resource(), policy())] == ["host-1", "host-2", "host-3"]
 
 
-@given(clouds(), resources)
-def test_a_weight_is_between_zero_and_one(cloud, wanted):
-    assert all(0.0 <= weigh(one, wanted) <= 1.0 for one in cloud)
+NAMES = (*BY_NAME, "free_amount.vcpus", "free_amount.memory_mb")
 
 
-@given(clouds(), resources, st.sampled_from([0.5, 1.0, 4.0]))
-def test_a_negative_multiplier_reverses_the_order(cloud, wanted, multiplier):
-    spread = rank(cloud, wanted, policy(weighers={"free_amount": multiplier}))
-    packed = rank(cloud, wanted, policy(weighers={"free_amount": -multiplier}))
+@given(clouds(), resources, st.sampled_from(NAMES))
+def test_a_weight_is_between_zero_and_one(cloud, wanted, name):
+    assert all(0.0 <= r.weight <= 1.0 for r in rank(cloud, wanted, policy(weighers={name: 1.0}, home_cell="cell1")))
+
+
+@given(clouds(), resources, st.sampled_from(NAMES), st.sampled_from([0.5, 1.0, 4.0]))
+def test_a_negative_multiplier_reverses_the_order(cloud, wanted, name, multiplier):
+    spread = rank(cloud, wanted, policy(weighers={name: multiplier}))
+    packed = rank(cloud, wanted, policy(weighers={name: -multiplier}))
     assert [-r.weight for r in reversed(packed)] == [r.weight for r in spread]
     assert sorted(r.candidate.name for r in packed) == sorted(r.candidate.name for r in spread)
 

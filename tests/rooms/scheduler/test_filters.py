@@ -12,7 +12,7 @@ from scheduler.filters import ALWAYS, BY_NAME, FILTERS
 from scheduler.filters.capacity import short_by
 from scheduler.fits import fits
 from scheduler.select import enabled_filters, run_filters
-from scheduler.types import Resource
+from scheduler.types import Admission, Condition, GroupRule, Resource
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,80 @@ def test_each_filter(changes, wanted, reason):
     refusal = fits(candidate(**changes), wanted)
     assert (refusal.reason if refusal else None) == reason
     assert reason is None or refusal.reason in reasons.SENTENCES
+
+
+@pytest.mark.parametrize(
+    ("has", "operator", "value", "passes"),
+    [
+        (8, ">=", 8, True),
+        (7, ">=", 8, False),
+        (8, "<=", 8, True),
+        (9, "<=", 8, False),
+        (8, "!=", 9, True),
+        (8, "!=", 8, False),
+        (8, "in", (4, 8), True),
+        (8, "in", (4, 9), False),
+        (8, "==", 8, True),
+        (None, "!=", 8, True),
+        (None, ">=", 0, False),
+        (None, "<=", 8, False),
+        (None, "in", (8,), False),
+    ],
+)
+def test_conditions_on_a_property(has, operator, value, passes):
+    one = candidate(properties={} if has is None else {"cpus": has})
+    refusal = fits(one, Resource("compute", {}, conditions=(Condition("cpus", operator, value),)))
+    assert (refusal is None) is passes
+    assert passes or "cpus is" in refusal.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted", "reason"),
+    [
+        ({"traits": frozenset({"A"})}, {"any_of": (frozenset({"A", "B"}), frozenset({"A"}))}, None),
+        ({"traits": frozenset({"A"})}, {"any_of": (frozenset({"A", "B"}), frozenset({"C"}))}, reasons.TRAITS),
+        ({}, {"only_on": frozenset({candidate().root_id})}, None),
+        ({}, {"only_on": frozenset()}, reasons.HOSTS),
+        ({}, {"not_on": frozenset({candidate().root_id})}, reasons.HOSTS),
+        ({}, {"cells": frozenset({"cell1"})}, None),
+        ({}, {"cells": frozenset({"cell2"})}, reasons.CELL),
+        ({}, {"kept_for": frozenset({"licensed"})}, reasons.AGGREGATES),
+        ({"aggregates": frozenset({"licensed"})}, {"kept_for": frozenset({"licensed"})}, None),
+        ({"admits": Admission(tenants=frozenset({"a"}))}, {"project": "a"}, None),
+        ({"admits": Admission(tenants=frozenset({"a"}))}, {"project": "b"}, reasons.ISOLATION),
+        ({"admits": Admission(images=frozenset({"win"}))}, {"image": "win"}, None),
+        ({"admits": Admission(images=frozenset({"win"}))}, {}, reasons.ISOLATION),
+    ],
+)
+def test_what_1_1_may_ask_for(changes, wanted, reason):
+    refusal = fits(candidate(**changes), Resource("compute", {}, **wanted))
+    assert (refusal.reason if refusal else None) == reason
+
+
+@pytest.mark.parametrize(
+    ("there", "skew", "passes"),
+    [({"a": 1, "b": 1}, 1, True), ({"a": 1}, 1, False), ({"a": 1}, 2, True), ({"b": 3}, 1, True), ({}, 1, True)],
+)
+def test_spread_keeps_places_within_the_skew(there, skew, passes):
+    rule = GroupRule("spread", "zone", frozenset(there), there, skew, frozenset({"a", "b"}))
+    assert (fits(candidate(zone="a"), Resource("compute", {}, group=rule)) is None) is passes
+    assert fits(candidate(), Resource("compute", {}, group=rule)).reason == reasons.GROUP  # no label, no place
+
+
+@pytest.mark.parametrize(
+    ("changes", "limits", "reason"),
+    [
+        ({"claims": 1, "instances": 2}, {"max_instances": 4}, None),
+        ({"claims": 1, "instances": 3}, {"max_instances": 4}, reasons.CROWD),
+        ({"claims": 1, "instances": 3}, {}, None),
+        ({"claims": 2, "heartbeat": "agent"}, {"max_builds": 2}, reasons.BUILDS),
+        ({"claims": 2, "heartbeat": "none"}, {"max_builds": 2}, None),
+        ({"claims": 1, "heartbeat": "agent"}, {"max_builds": 2}, None),
+    ],
+)
+def test_limits_of_the_policy(changes, limits, reason):
+    refusal = fits(candidate(**changes), resource(), enabled_filters(policy(**limits)))
+    assert (refusal.reason if refusal else None) == reason
 
 
 def test_every_reason_has_a_sentence():
