@@ -5,17 +5,21 @@ and at 100,000. `beside` reads what else is on the trees of a sample. `sweep` re
 packing, explanations and before anyone is told "no".
 """
 
+import math
 import random
+import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from providers.heartbeat import ALWAYS, alive_among, mode_of
+from providers.admission import admission, multipliers
+from providers.aggregates import Aggregate, all_aggregates
+from providers.heartbeat import ALWAYS, Signs, mode_of, signs_of
 from providers.records import candidate_of, read_tree, tree_of
 from providers.resource_classes.kind import NIL, ResourceClass
 from providers.resource_classes.registry import resource_class
-from providers.shards import all_shards, known_shards, shards
+from providers.shards import SIZE, all_shards, known_shards, shards
 from providers.tree_columns import columns_of, complete, select
 from scheduler.filters.kind import Filter
 from scheduler.fits import fits
@@ -26,6 +30,7 @@ from store.session import QUORUM, READ, keyspace, read_many
 AT_ONCE = 4  # shards read side by side in a sweep
 TOGETHER = 32  # partitions read by one message
 FRESH_AT_ONCE = 4  # such messages side by side
+SILENT = Signs(alive=False)
 _seen_versions: dict[tuple[Home, str, int], set[int]] = {}  # per shard
 
 
@@ -37,6 +42,20 @@ class Sample:
     shards_read: int
     shards: int
     complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """All candidates of a class, whether they fit or not, from so many shards of so many."""
+
+    candidates: Sequence[Candidate]
+    shards: int
+    of_shards: int
+    seconds: float
+
+    @property
+    def complete(self) -> bool:
+        return self.shards == self.of_shards
 
 
 def sample(
@@ -77,12 +96,26 @@ def _version(identifier: UUID) -> int:
     return identifier.int >> 76 & 0xF
 
 
-def sweep(homes: Sequence[Home], resource_class_name: str) -> list[Candidate]:
-    """Every provider of the class in these cells, before any filter; read at LOCAL_QUORUM, shard by shard."""
+def sweep(homes: Sequence[Home], resource_class_name: str) -> Sequence[Candidate]:
+    """Every provider of the class in these cells, before any filter."""
+    return sweep_all(homes, resource_class_name).candidates
+
+
+def about_how_many(homes: Sequence[Home], resource_class_name: str) -> int:
+    """Providers of the class, to within a shard a cell."""
+    return SIZE * sum(known_shards(home, resource_class_name) for home in homes)
+
+
+def sweep_all(homes: Sequence[Home], resource_class_name: str, until: float = math.inf) -> Swept:
+    """Every provider of the class in these cells, before any filter; read at LOCAL_QUORUM, some shards side by side. By
+    `until` (time.monotonic()) it ends with what it has."""
     of_class = resource_class(resource_class_name)
     wanted = _shards(homes, of_class.name)
     found: list[Candidate] = []
+    began = time.monotonic()
     for begin in range(0, len(wanted), AT_ONCE):
+        if time.monotonic() > until:
+            return Swept(found, begin, len(wanted), time.monotonic() - began)
         group = wanted[begin : begin + AT_ONCE]
         pages = read_many(
             [(_select(home, of_class), [home.cell, of_class.name, shard]) for home, shard in group],
@@ -90,13 +123,14 @@ def sweep(homes: Sequence[Home], resource_class_name: str) -> list[Candidate]:
         )
         for (home, _), rows in zip(group, pages, strict=True):
             found += _candidates(home, of_class, rows)
-    return found
+    return Swept(found, len(wanted), len(wanted), time.monotonic() - began)
 
 
 def beside(candidates: Sequence[Candidate], classes: Collection[str]) -> list[Candidate]:
     """All providers of these classes on the candidates' trees, before any filter, from their own records. One partition
     a tree: as many as the sample found, however large the cloud is."""
-    alive = {c.root_id: c.alive for c in candidates}  # the root's agent speaks for the whole tree
+    heard = {c.root_id: c for c in candidates}  # the root's agent speaks for the whole tree
+    known = {c.provider_id: c for c in candidates}
     homes = {c.root_id: Home(c.cell, c.datacenter) for c in candidates}
     found: list[Candidate] = []
     selects = {root: select(home, root) for root, home in homes.items()}
@@ -106,7 +140,7 @@ def beside(candidates: Sequence[Candidate], classes: Collection[str]) -> list[Ca
         enough = complete(root, rows, selects[root][1])
         tree = tree_of(home, root, rows) if enough else read_tree(home, root)
         wanted = [own for own in tree.providers.values() if own.row["resource_class"] in classes]
-        found += [candidate_of(tree, own, alive[root]) for own in wanted]
+        found += [_still(candidate_of(tree, own, heard[root].alive), known.get(own.id, heard[root])) for own in wanted]
     return found
 
 
@@ -130,8 +164,8 @@ def _reread_roots(home: Home, of_class: str, candidates: Sequence[Candidate]) ->
         f"SELECT {columns_of(frozenset([of_class]))} FROM {keyspace(home.datacenter)}.provider_records "
         "WHERE root_id IN ? AND provider_id IN ? AND record_id = ?"
     )
-    alive = {c.provider_id: c.alive for c in candidates}
-    ids = list(alive)
+    old = {c.provider_id: c for c in candidates}
+    ids = list(old)
     fresh: list[Candidate] = []
     for begin in range(0, len(ids), TOGETHER * FRESH_AT_ONCE):
         group = ids[begin : begin + TOGETHER * FRESH_AT_ONCE]
@@ -139,7 +173,8 @@ def _reread_roots(home: Home, of_class: str, candidates: Sequence[Candidate]) ->
         for rows in read_many((cql, [few, few, NIL]) for few in some):
             for row in rows:
                 tree = tree_of(home, row["root_id"], [row])
-                fresh.append(candidate_of(tree, tree.providers[row["root_id"]], alive[row["root_id"]]))
+                before = old[row["root_id"]]
+                fresh.append(_still(candidate_of(tree, tree.providers[row["root_id"]], before.alive), before))
     return fresh
 
 
@@ -153,8 +188,23 @@ def _reread_children(candidates: Sequence[Candidate]) -> list[Candidate]:
         for old, rows in zip(group, pages, strict=True):
             tree = tree_of(Home(old.cell, old.datacenter), old.root_id, rows)
             if old.provider_id in tree.providers:
-                fresh.append(candidate_of(tree, tree.providers[old.provider_id], old.alive))
+                fresh.append(_still(candidate_of(tree, tree.providers[old.provider_id], old.alive), old))
     return fresh
+
+
+def _still(fresh: Candidate, before: Candidate) -> Candidate:
+    """What own rows do not say stays as the projection had it; the aggregates are looked up again."""
+    aggregates = all_aggregates()
+    same = fresh.provider_id == before.provider_id
+    return replace(
+        fresh,
+        claims=before.claims if same else 0,
+        instances=before.instances if same else 0,
+        failed_builds=before.failed_builds,
+        conflicts=before.conflicts,
+        admits=admission(fresh.aggregates, aggregates),
+        multipliers=multipliers(fresh.aggregates, aggregates),
+    )
 
 
 def query_text(resource: Resource, filters: Sequence[Filter]) -> str:
@@ -190,7 +240,7 @@ def _query(
 ) -> list[dict[str, Any]]:
     where, values = of_class.query(resource, filters)
     bound, start = stretch
-    if resource.aggregates or resource.forbidden or of_class.custom:
+    if of_class.leaves(resource):
         limit *= 4  # what Python's filters will refuse must not use up the rows asked for
     # ALLOW FILTERING inside one partition of about 256 rows: bounded by the shard's size.
     cql = f"{_select(home, of_class)} {bound}{where} LIMIT ? ALLOW FILTERING"
@@ -198,11 +248,14 @@ def _query(
 
 
 def _candidates(home: Home, of_class: ResourceClass, rows: Sequence[Mapping[str, Any]]) -> list[Candidate]:
-    alive = alive_among(rows, home)
-    return [_candidate(home, of_class, row, mode_of(row) == ALWAYS or row["root_id"] in alive) for row in rows]
+    signs, aggregates = signs_of(rows, home), all_aggregates()
+    return [_candidate(home, of_class, row, signs.get(row["root_id"], SILENT), aggregates) for row in rows]
 
 
-def _candidate(home: Home, of_class: ResourceClass, row: Mapping[str, Any], alive: bool) -> Candidate:
+def _candidate(
+    home: Home, of_class: ResourceClass, row: Mapping[str, Any], signs: Signs, aggregates: Mapping[str, Aggregate]
+) -> Candidate:
+    labels = frozenset(row["aggregates"] or ())
     return Candidate(
         provider_id=row["provider_id"],
         root_id=row["root_id"],
@@ -220,12 +273,18 @@ def _candidate(home: Home, of_class: ResourceClass, row: Mapping[str, Any], aliv
         totals=of_class.amounts_of(row, "total_"),
         properties=of_class.properties_of(row),
         traits=frozenset(row["traits"] or ()),
-        aggregates=frozenset(row["aggregates"] or ()),
+        aggregates=labels,
         rack=row["rack"] or "",
         zone=row["zone"] or "",
         heartbeat=row["heartbeat"],
-        alive=alive,
+        alive=signs.alive or mode_of(row) == ALWAYS,
         shard=row["shard"],
         state_reason=row["state_reason"] or "",
         parent_id=row["parent_id"],
+        claims=row["claims"] or 0,
+        instances=row["instances"] or 0,
+        failed_builds=signs.failed_builds,
+        conflicts=signs.conflicts,
+        admits=admission(labels, aggregates),
+        multipliers=multipliers(labels, aggregates) if labels and aggregates else {},
     )

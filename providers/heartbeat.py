@@ -1,6 +1,7 @@
 """Who is alive: plain writes with a time to live and the server's clock, beside the shard, never in the record."""
 
 import datetime as dt
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,15 @@ AGENT = "agent"
 # A heartbeat counts for HEARTBEAT_TTL seconds, and is kept this much longer, to tell since when a host is silent. What
 # is left of its time to live says which of the two it is, by the server's clock alone.
 KEPT = 30 * 86400
+# What went wrong on a host lately is kept beside its heartbeat, each entry with its own time to live, so that whoever
+# asks who is alive learns it for nothing.
+FAILURES_KEPT, CONFLICTS_KEPT = 1800, 180
+STRETCH = 60  # seconds: conflicts are noted once in each
 HEARD = "provider_id, seen_at, TTL(seen_at) AS left"
+
+
+NOTED = 10_000
+_noted: set[tuple[UUID, int]] = set()  # conflicts that this process noted already
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +85,62 @@ def last_heard(location: Location) -> Heard:
     return heard(rows[0] if rows else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """How a root is: alive, builds that failed in the last half hour, and in how many of the last minutes claims on it
+    were refused for want of room."""
+
+    alive: bool
+    failed_builds: int = 0
+    conflicts: int = 0
+
+
+def note_failed_build(location: Location, claim_id: UUID) -> None:
+    """Once a claim, however often it is said."""
+    _note(location, "failed_builds", str(claim_id), FAILURES_KEPT)
+
+
+def note_conflict(location: Location) -> None:
+    stretch = int(time.time()) // STRETCH
+    key = (location.provider_id, stretch)
+    if key in _noted:
+        return
+    if len(_noted) > NOTED:
+        _noted.clear()
+    _noted.add(key)
+    _note(location, "conflicts", str(stretch), CONFLICTS_KEPT)
+
+
+def _note(location: Location, column: str, what: str, seconds: int) -> None:
+    cql = (
+        f"UPDATE {keyspace(location.home.datacenter)}.heartbeats USING TTL ? SET {column} = {column} + ? "
+        "WHERE cell = ? AND resource_class = ? AND shard = ? AND provider_id = ?"
+    )
+    key = [location.home.cell, location.resource_class, location.shard, location.provider_id]
+    write(cql, [seconds, {what}, *key])
+
+
+def signs_of(rows: Iterable[Mapping[str, Any]], home: Home) -> dict[UUID, Signs]:
+    """Of these rows' roots that have an agent (capacity rows of one cell; one query per shard of roots)."""
+    return {row["provider_id"]: _signs(row) for row in _vital(rows, home)}
+
+
+def _signs(row: Mapping[str, Any]) -> Signs:
+    return Signs(counts(row), len(row["failed_builds"] or ()), len(row["conflicts"] or ()))
+
+
 def alive_among(rows: Iterable[Mapping[str, Any]], home: Home) -> set[UUID]:
-    """Which of these rows' roots are heard from (capacity rows of one cell; one query per shard of roots)."""
+    """Which of these rows' roots are heard from."""
+    return {row["provider_id"] for row in _vital(rows, home) if counts(row)}
+
+
+def _vital(rows: Iterable[Mapping[str, Any]], home: Home) -> Iterable[Mapping[str, Any]]:
     wanted: dict[tuple[str, int], set[UUID]] = {}
     for row in rows:
         if mode_of(row) != ALWAYS:
             wanted.setdefault((row["root_resource_class"], row["root_shard"]), set()).add(row["root_id"])
     cql = (
-        f"SELECT {HEARD} FROM {keyspace(home.datacenter)}.heartbeats "
+        f"SELECT {HEARD}, failed_builds, conflicts FROM {keyspace(home.datacenter)}.heartbeats "
         "WHERE cell = ? AND resource_class = ? AND shard = ?"
     )
     queries = []
@@ -92,7 +149,7 @@ def alive_among(rows: Iterable[Mapping[str, Any]], home: Home) -> set[UUID]:
             queries.append((f"{cql} AND provider_id IN ?", [home.cell, of_class, shard, sorted(roots, key=str)]))
         else:
             queries.append((cql, [home.cell, of_class, shard]))
-    return {row["provider_id"] for found in read_many(queries, READ) for row in found if counts(row)}
+    return (row for found in read_many(queries, READ) for row in found)
 
 
 def is_alive(location: Location, heartbeat: str) -> bool:

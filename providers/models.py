@@ -172,6 +172,8 @@ class HeartbeatRecord(RecordModel):
     shard = columns.Integer(partition_key=True)
     provider_id = columns.UUID(primary_key=True)
     seen_at = columns.DateTime()
+    failed_builds = columns.Set(columns.Text)
+    conflicts = columns.Set(columns.Text)
 
     class Meta:
         app_label = "providers"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from scheduler.filters.kind import Filter
 from scheduler.fits import fits
-from scheduler.types import Candidate, PropertyValue, Refusal, Resource
+from scheduler.types import AT_LEAST, AT_MOST, EQUAL, Candidate, Condition, PropertyValue, Refusal, Resource
 
 AMOUNT, PROPERTY = "amount", "property"
 INTEGER, STRING = "integer", "string"
@@ -21,6 +21,7 @@ COMMON = tuple(
     "root_state root_state_version root_resource_class root_shard root_heartbeat traits aggregates rack zone "
     "heartbeat".split()
 )
+COUNTS = ("claims", "instances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class Column:
     unit: str
     kind: str
     type: str = INTEGER
+
+
+# CQL has no `!=`, and filters no `IN` beside a range of the clustering columns.
+_IN_CQL = {EQUAL: "=", AT_LEAST: ">=", AT_MOST: "<="}
+
+
+def _condition(one: Condition) -> tuple[str, Any]:
+    return f"prop_{one.property} {_IN_CQL[one.operator]} ?", one.value
 
 
 def amount(name: str, unit: str) -> Column:
@@ -77,9 +86,9 @@ class ResourceClass:
     def select(self) -> list[str]:
         """The columns of the capacity table that a decision about this class reads."""
         if self.custom:
-            return [*COMMON, "own_available", "own_amounts", "own_total", "own_properties"]
+            return [*COMMON, *COUNTS, "own_available", "own_amounts", "own_total", "own_properties"]
         amounts = [f"{prefix}{name}" for name in self.amounts for prefix in ("", "available_", "total_")]
-        return [*COMMON, *amounts, *(f"prop_{name}" for name in self.properties)]
+        return [*COMMON, *COUNTS, *amounts, *(f"prop_{name}" for name in self.properties)]
 
     def query(self, resource: Resource, filters: Sequence[Filter]) -> tuple[str, list[Any]]:
         """The request and the enabled filters as a WHERE clause in one shard: CQL (starting with AND) and values."""
@@ -91,9 +100,15 @@ class ResourceClass:
             parts += [(f"available_{n} >= ?", v) for n, v in sorted(resource.amounts.items()) if v]
         if "properties" in pushed and not self.custom:
             parts += [(f"prop_{n} = ?", v) for n, v in sorted(resource.properties.items())]
+            parts += [_condition(one) for one in resource.conditions if one.operator in _IN_CQL]
         if "traits" in pushed:
             parts += [("traits CONTAINS ?", trait) for trait in sorted(resource.required)]
         return "".join(f" AND {cql}" for cql, _ in parts), [value for _, value in parts]
+
+    def leaves(self, resource: Resource) -> bool:
+        """Whether the query leaves something for Python's filters to refuse."""
+        asked = resource.aggregates or resource.forbidden or resource.any_of or resource.not_on or resource.kept_for
+        return bool(self.custom or asked or any(one.operator not in _IN_CQL for one in resource.conditions))
 
     def compare(self, candidate: Candidate, resource: Resource) -> Refusal | None:
         """None when the provider does for the request, else why not."""
