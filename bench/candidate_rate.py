@@ -12,8 +12,9 @@ from django.conf import settings
 from bench.callers import Measured, run
 from bench.cpu import wait_until_idle
 from bench.surroundings import Surroundings, register_all
-from conductor.decide import decide, homes_of, policy_of
+from conductor.decide import decide
 from conductor.types import ScheduleRequest
+from conductor.wish import homes_of, policy_of
 from providers import cells
 from providers.candidates import sample
 from providers.heartbeat import beat

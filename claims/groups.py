@@ -2,24 +2,27 @@
 
 One partition a group, so a request joins with all its claims in one transaction, or not at all. A member's row is keyed
 by what it keeps others from: its place under anti-affinity, only itself under the other rules. Under affinity one more
-row says which place it is and how many members there are; the last one to leave takes it away.
+row says which place it is and how many members there are; the last one to leave takes it away. Under spread one more
+row counts the changes: who joins has counted the members of each place, and nobody may have come or gone since.
 """
 
 import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
 from providers.cells import home_of_number, slot_of
 from providers.refusals import Undecided
-from scheduler.types import AFFINITY, ANTI_AFFINITY, SOFT_POLICIES
+from scheduler.types import AFFINITY, ANTI_AFFINITY, SOFT_POLICIES, SPREAD
 from store.home import Home
 from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
 from store.session import keyspace, read
 
 POLICIES = (AFFINITY, ANTI_AFFINITY, *SOFT_POLICIES)
+POLICIES_1_1 = (*POLICIES, SPREAD)
 SCOPES = ("host", "rack", "zone")
 NAMES = UUID("0d3c9a0e-5a3f-4b6e-9f39-6a8f3f0a9d11")  # names the ids that groups hash to a home with
 TRIES = 8
@@ -34,6 +37,7 @@ class Group:
     id: str
     policy: str
     scope: str
+    max_skew: int = 1  # under spread: how many members more than the emptiest place a place may have
 
     @property
     def home(self) -> Home:
@@ -73,8 +77,11 @@ def members(group: Group) -> list[Membership]:
     return [Membership(row["owner"], row["request_id"], row["place"]) for row in rows if row["owner"] is not None]
 
 
-def join(group: Group, joining: Sequence[Membership]) -> Joined | Barred:
-    """Joins with all, or none. Repeated, it changes nothing. Raises Undecided, StoreUnavailable."""
+def join(group: Group, joining: Sequence[Membership], domains: Collection[str] = ()) -> Joined | Barred:
+    """Joins with all, or none. `domains` are the places there are, for spread. Repeated, it changes nothing. Raises
+    Undecided, StoreUnavailable."""
+    if group.policy == SPREAD:
+        return _join_spread(group, joining, domains)
     if group.policy == AFFINITY and len({one.place for one in joining}) > 1:
         return Barred()
     is_first = group.policy != AFFINITY or not _shared(group)
@@ -92,6 +99,32 @@ def join(group: Group, joining: Sequence[Membership]) -> Joined | Barred:
             return Barred()
         is_first = not shared  # the first one came or the last one went meanwhile
     raise Undecided(f"group {group.id} is changed by others all the time; repeat")
+
+
+def _join_spread(group: Group, joining: Sequence[Membership], domains: Collection[str]) -> Joined | Barred:
+    for _ in range(TRIES):
+        rows = read(f"SELECT * FROM {_table(group.home)} WHERE project = ? AND group_id = ?", group.key)
+        there = {row["owner"]: row["place"] for row in rows if row["owner"] is not None}
+        if all(one.claim_id in there for one in joining):
+            return Joined()
+        counts = Counter([*there.values(), *(one.place for one in joining)])
+        emptiest = min((counts[place] for place in domains), default=0)
+        if any(counts[one.place] - emptiest > group.max_skew for one in joining):
+            return Barred()
+        changes = next((row["members"] for row in rows if row["slot"] == SPREAD), None)
+        outcome = _until_answered("claims.join", group, _joining_spread(group, joining, changes))
+        if isinstance(outcome, Applied):
+            return Joined()
+    raise Undecided(f"group {group.id} is changed by others all the time; repeat")
+
+
+def _joining_spread(group: Group, joining: Sequence[Membership], changes: int | None) -> list[Statement]:
+    table = _table(group.home)
+    if changes is None:
+        cql = f"INSERT INTO {table} (project, group_id, slot, members) VALUES (?, ?, ?, ?) IF NOT EXISTS"
+        return [*_inserts(group, joining), Statement(cql, [*group.key, SPREAD, 1])]
+    cql = f"UPDATE {table} SET members = members + ? WHERE project = ? AND group_id = ? AND slot = ? IF members = ?"
+    return [*_inserts(group, joining), Statement(cql, [1, *group.key, SPREAD, changes])]
 
 
 def leave(group: Group, claim_ids: Sequence[UUID]) -> int:
@@ -112,6 +145,10 @@ def _leave(group: Group, one: Membership) -> None:
         f"UPDATE {_table(group.home)} SET members = members + ? {where} IF members > ?", [-1, *group.key, AFFINITY, 1]
     )
     last = Statement(f"DELETE FROM {_table(group.home)} {where} IF members = ?", [*group.key, AFFINITY, 1])
+    if group.policy == SPREAD:
+        cql = f"UPDATE {_table(group.home)} SET members = members + ? {where} IF members >= ?"
+        _until_answered("claims.leave", group, [mine, Statement(cql, [1, *group.key, SPREAD, 0])])
+        return
     if group.policy != AFFINITY:
         _until_answered("claims.leave", group, [mine])
         return
@@ -124,16 +161,20 @@ def _leave(group: Group, one: Membership) -> None:
     raise Undecided(f"group {group.id} is changed by others all the time; repeat")
 
 
-def _joining(group: Group, joining: Sequence[Membership], is_first: bool) -> list[Statement]:
-    table, now = _table(group.home), dt.datetime.now(dt.UTC)
+def _inserts(group: Group, joining: Sequence[Membership]) -> list[Statement]:
+    now = dt.datetime.now(dt.UTC)
     member = (
-        f"INSERT INTO {table} (project, group_id, slot, place, owner, request_id, created_at) "
+        f"INSERT INTO {_table(group.home)} (project, group_id, slot, place, owner, request_id, created_at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS"
     )
-    batch = [
+    return [
         Statement(member, [*group.key, _slot(group, one), one.place, one.claim_id, one.request_id, now])
         for one in joining
     ]
+
+
+def _joining(group: Group, joining: Sequence[Membership], is_first: bool) -> list[Statement]:
+    table, batch = _table(group.home), _inserts(group, joining)
     if group.policy != AFFINITY:
         return batch
     if is_first:

@@ -42,7 +42,8 @@ def plan_of(assignment: Assignment) -> Plan:
         for u in assignment.units
     )
     one_tree = len({m.tries[0].root_id for m in members}) == 1
-    return Plan(holds=not one_tree or any(m.tries[0].place for m in members), members=members)
+    domains = frozenset(place for u in assignment.units if u.resource.group for place in u.resource.group.domains)
+    return Plan(holds=not one_tree or any(m.tries[0].place for m in members), members=members, domains=domains)
 
 
 def accept(

@@ -16,8 +16,9 @@ from claims.types import CLAIMED, HELD, Closed, Lost, Member, Order, Taken, Unse
 from conductor.rows import RequestRow, find
 from conductor.types import Part, Plan, PlannedMember, Try
 from events.types import PROVIDER_REPAIRED, News
+from providers.heartbeat import note_conflict
 from providers.projection import project_soon
-from providers.records import candidate_of
+from providers.records import Location, candidate_of
 from scheduler.filters import BY_NAME
 from scheduler.fits import fits
 from scheduler.types import Resource
@@ -124,8 +125,16 @@ def _claim(
                     # The decision saw room that is not there: repair its view.
                     repaired = [News(PROVIDER_REPAIRED, m.provider_id) for m in order.members]
                     project_soon(order.home, order.root_id, *repaired)
+                    _note_conflict(lost, order)
                     return _Tried(False, attempts)
     return _Tried(False, attempts)
+
+
+def _note_conflict(lost: Lost, order: Order) -> None:
+    """Others are at this host too: for a while it is weighed lower (weigher `conflicts`)."""
+    root = lost.tree.providers.get(order.root_id)
+    if root is not None:
+        note_conflict(Location(root.id, root.id, order.home, root.row["resource_class"], root.row["shard"]))
 
 
 def _closed(row: RequestRow, attempts: int) -> _Tried:

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from conductor.accept import plan_of
-from conductor.decide import _with_rule, homes_of, policy_of
 from conductor.types import Changed, Plan, ScheduleRequest, Step
+from conductor.wish import bound, homes_of, policy_of
 from providers.named import Named, read_named
 from providers.records import candidate_of
 from providers.refusals import Invalid
@@ -35,7 +35,7 @@ class Compared:
 def compare(request: ScheduleRequest, steps: Sequence[Step]) -> Compared:
     """Steps are one a claim: all resources of the first copy, then those of the next. Raises Invalid for a plan that no
     dry run of this request would have given."""
-    request = _with_rule(request)
+    request = bound(request, homes_of(request))
     named = read_named([step.provider_id for step in steps])
     wanted = [request.resources[n % len(request.resources)] for n in range(len(steps))]
     candidates = [

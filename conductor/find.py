@@ -10,7 +10,7 @@ from uuid import UUID
 
 from conductor.outcome import parts_of, records_of, state_of
 from conductor.rows import RequestRow, find, get, history
-from conductor.types import RequestView
+from conductor.types import GONE, RequestView
 from events.tail import time_of
 from providers import cells
 from providers.refusals import Invalid, NotFound
@@ -88,6 +88,15 @@ def _view(row: RequestRow, with_history: bool = False) -> RequestView:
         history=history(row) if with_history else (),
         explanation=(row.response or {}).get("explain"),
     )
+
+
+def roots_of(request_id: UUID, resource_class: str) -> frozenset[UUID]:
+    """Where the request's claims and instances on that class are: roots of trees. Raises NotFound."""
+    row = find(request_id)
+    if row is None:
+        raise NotFound(f"no request {request_id}")
+    there = (part for part in parts_of(row) if part.state != GONE and part.resource_class == resource_class)
+    return frozenset(part.root_id for part in there)
 
 
 def _matches(view: RequestView, wanted: RequestFilter) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from django.conf import settings
 
-from conductor.decide import homes_of, policy_of
 from conductor.recent_shapes import Asked, recent_shapes
 from conductor.types import ScheduleRequest
+from conductor.wish import homes_of, policy_of
 from providers.every_shard import read_shards, shards_of
 from providers.resource_classes.registry import resource_class
 from scheduler.filters.kind import Filter

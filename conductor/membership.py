@@ -20,7 +20,9 @@ from conductor.types import GONE, Plan
 def group_of(row: RequestRow) -> Group | None:
     """The group that the request's body names."""
     named: Mapping[str, Any] | None = row.body.get("group")
-    return Group(row.project, named["id"], named["policy"], named.get("scope", "host")) if named else None
+    if not named:
+        return None
+    return Group(row.project, named["id"], named["policy"], named.get("scope", "host"), named.get("max_skew", 1))
 
 
 def join(row: RequestRow, plan: Plan) -> bool:
@@ -31,7 +33,7 @@ def join(row: RequestRow, plan: Plan) -> bool:
         for m in plan.members
         if m.tries[0].place
     ]
-    return group is None or not joining or not isinstance(groups.join(group, joining), Barred)
+    return group is None or not joining or not isinstance(groups.join(group, joining, plan.domains), Barred)
 
 
 def leave(row: RequestRow, claim_ids: Sequence[UUID]) -> None:

@@ -9,10 +9,9 @@ from claims.types import ACTIVE as CLAIM_ACTIVE
 from claims.types import BUILDING as CLAIM_BUILDING
 from claims.types import claim_id
 from conductor.attempt import part_of
-from conductor.decide import Decision
 from conductor.rows import RequestRow
 from conductor.states import ACTIVE, BUILDING, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
-from conductor.types import PLAN_CHANGED, Contended, NoValidHost, Outcome, Part, Pending, Placed, PlanChanged
+from conductor.types import PLAN_CHANGED, Contended, Decision, NoValidHost, Outcome, Part, Pending, Placed, PlanChanged
 from providers.image import Image
 from providers.records import CLAIM, CLOSED, INSTANCE, Record, Tree, record_of
 from store.home import Home

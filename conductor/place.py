@@ -14,13 +14,14 @@ from conductor import outcome
 from conductor.accept import accept, new_request_id, plan_of
 from conductor.attempt import Attempted, attempt_plan, barred
 from conductor.commit import abort, commit, refuse
-from conductor.decide import Decision, decide
+from conductor.decide import decide
 from conductor.identify import home_of
 from conductor.membership import join, take_out_the_dead
 from conductor.rows import RequestRow, find, move, plan_json
+from conductor.shadow import ask_the_shadow
 from conductor.states import SCHEDULING
 from conductor.twin import begin_again, lease_end, outcome_of_twin
-from conductor.types import Contended, Outcome, Pending, Placed, Plan, ScheduleRequest
+from conductor.types import Contended, Decision, Outcome, Pending, Placed, Plan, ScheduleRequest
 from providers.refusals import Undecided
 from store.failures import StoreUnavailable
 
@@ -86,6 +87,7 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
             placed = commit(row, plan, tried)
             if placed is None:
                 return Pending(row.request_id)
+            ask_the_shadow(request, row.request_id)
             explanation = decision.explanation.as_json() if decision.explanation else None
             claims = outcome.claim_images(placed.row, tried.parts, placed.tree)
             return Placed(row.request_id, claims, attempts, explanation)

@@ -19,7 +19,8 @@ from conductor.rows import RequestRow, get, move, parts_json, remember
 from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, SCHEDULING
 from conductor.types import BUILT, GONE, Part
 from events.types import CLAIM_FAILED
-from providers.records import CLAIM, CLOSED, INSTANCE, Record
+from providers.heartbeat import note_failed_build
+from providers.records import CLAIM, CLOSED, INSTANCE, Record, locate
 from providers.refusals import Busy, Conflict, NotFound
 
 TRIES = 8
@@ -79,6 +80,8 @@ def not_built(claim_id: UUID, provider_id: UUID | None, reason: str) -> RequestR
             whole = bool(row.body.get("all_or_nothing", True))
             row = start_release(row, FAILED, f"{record.provider_name}: {reason}", None if whole else [record.id])
     release(record, ANY, CLAIM_FAILED)
+    if not record.release_requested:
+        note_failed_build(locate(record.root_id), record.id)
     remember(row, row.state, f"agent of {record.provider_name}", reason)
     return push(row)
 

@@ -11,6 +11,8 @@ from uuid import UUID
 from claims.groups import Group
 from providers.image import Image
 from providers.records import Record
+from scheduler.assign import Assignment
+from scheduler.changes import Change
 from scheduler.types import Ranked, Resource, Stage
 
 
@@ -29,6 +31,8 @@ class ScheduleRequest:
     all_or_nothing: bool = True
     instance: Mapping[str, Any] | None = None
     group: Group | None = None
+    same_host_as: frozenset[UUID] = frozenset()  # requests
+    different_host_from: frozenset[UUID] = frozenset()
     filters: tuple[str, ...] | None = None
     weighers: Mapping[str, float] | None = None
     search: str = "sample"
@@ -81,6 +85,7 @@ class Plan:
 
     holds: bool
     members: tuple[PlannedMember, ...]
+    domains: frozenset[str] = frozenset()  # the places there are for a group that spreads; not stored: joining is first
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,8 @@ MADE, BUILT, GONE = "made", "built", "gone"
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why nothing fits, or how many did: the funnel, and who came nearest (provider id, name, missing amounts)."""
+    """Why nothing fits, or how many did: the funnel, who came nearest (provider id, name, missing amounts), and what
+    would make it fit. `shards` of `of_shards` were read, in `seconds`; `policy` is the version that decided."""
 
     considered: int
     funnel: tuple[Stage, ...]
@@ -113,6 +119,11 @@ class Explanation:
     resource_class: str = ""
     query: str = ""
     search: str = "all"
+    shards: int = 0
+    of_shards: int = 0
+    seconds: float = 0.0
+    policy: int = 0
+    changes: tuple[Change, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -124,7 +135,29 @@ class Explanation:
             "resource_class": self.resource_class,
             "query": self.query,
             "search": self.search,
+            "seen": {
+                "providers": self.considered,
+                "shards": self.shards,
+                "of_shards": self.of_shards,
+                "seconds": round(self.seconds, 3),
+            },
+            "policy": self.policy,
+            "changes": [
+                {"what": c.what, "from": c.wanted, "to": c.to, "providers": c.providers, "text": c.text}
+                | ({"by": "operator"} if c.by_operator else {"by": "request"})
+                for c in self.changes
+            ],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where everything goes; or, with `assignment` None, why not (of the resource that found no place). `policy` is the
+    version that decided."""
+
+    assignment: Assignment | None
+    explanation: Explanation | None
+    policy: int = 0
 
 
 PLAN_CHANGED = "plan_changed"  # why a request failed whose own plan did not hold any more

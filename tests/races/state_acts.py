@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from state_model import Answer, Model
+from state_rows import OWN_CLASS
 
 from claims import closed, mark
 from claims.consume import consume
@@ -28,12 +29,14 @@ from store.home import Home
 
 @dataclass(frozen=True)
 class Act:
-    """One call, bound to its arguments; `point` is what failpoints know its transaction as."""
+    """One call, bound to its arguments; `point` is what failpoints know its transaction as. `counted`: a claim of an
+    own class, which any other transaction on the tree may overtake."""
 
     text: str
     point: str
     call: Callable[[], Answer]
     expect: Callable[[Model], Answer]
+    counted: bool = False
 
 
 @dataclass
@@ -233,7 +236,9 @@ def take_of(cast: Cast, order: Order) -> Act:
                 return Answer(type(result).__name__)
 
     members = [f"{m.amounts} of {cast.label(m.provider_id)} as {cast.label(m.claim_id)}" for m in order.members]
-    return Act(f"take {order.state} {'; '.join(members)}", "claims.take", call, lambda model: model.take(order))
+    counted = any(m.resource_class == OWN_CLASS for m in order.members)
+    text = f"take {order.state} {'; '.join(members)}"
+    return Act(text, "claims.take", call, lambda model: model.take(order), counted)
 
 
 def close_of(cast: Cast, claim: UUID) -> Act:

@@ -203,9 +203,22 @@ class TreeMachine(RuleBasedStateMachine):
             told = [(acts[n], acts[n].expect(model), got[n]) for n in order]
             if all(agree(e, g, "raced" if struck and act.point == acts[0].point else "") for act, e, g in told):
                 possible.append(model)
+        possible += self._overtaken(acts, got) if struck else []
         if not possible:
             self._fail("no order of the last ones explains their answers")
         self._adopt(possible)
+
+    def _overtaken(self, acts: Sequence[Act], got: Sequence[Answer]) -> Iterator[Model]:
+        """The answer that was lost may have been a refusal: a claim of an own class that another one overtook. Its
+        author was told what a claim is told that came through, and it is not there."""
+        for lost, (act, answer) in enumerate(zip(acts, got, strict=True)):
+            if not act.counted or answer != Answer("Unsettled"):
+                continue
+            others = [n for n in range(len(acts)) if n != lost]
+            for order in itertools.permutations(others):
+                model = self.cast.model.copy()
+                if all(agree(acts[n].expect(model), got[n], "") for n in order):
+                    yield model
 
     def _answers(self, acts: Sequence[Act], lost: str) -> tuple[list[Answer], bool]:
         """Runs the acts at once. `lost`: the answer of the first transaction of the first act's kind is, or (before)
