@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import HttpRequest
+
+from api.microversions import at_least
 from claims.image import image_of_claim
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.types import RequestView, Step
@@ -93,14 +96,14 @@ def request_image(view: RequestView) -> Image:
     }
 
 
-def request_life_image(view: RequestView) -> Image:
+def request_life_image(view: RequestView, request: HttpRequest) -> Image:
     """A request with its history and what was asked for."""
     image = request_image(view)
     image["history"] = [*_beginning(view), *(_line(one) for one in view.history)]
     image["request"] = dict(view.body)
     image["requested_by"] = view.username
     if view.explanation is not None:
-        image["explain"] = view.explanation
+        image["explain"] = explanation_image(view.explanation, request)
     return image
 
 
@@ -118,6 +121,19 @@ def _beginning(view: RequestView) -> list[Image]:
 
 def _line(line: Mapping[str, Any]) -> Image:
     return {"at": time_of(line["id"]), "state": line["state"], "who": line["who"], "why": line["why"]}
+
+
+_STAGES_1_0 = {"alive", "state", "aggregates", "traits", "properties", "group", "capacity", "same_tree"}
+_EXPLAINED_1_0 = ("considered", "funnel", "nearest", "resource_class", "query", "search")
+
+
+def explanation_image(explanation: Mapping[str, Any], request: HttpRequest) -> Mapping[str, Any]:
+    """As the client's version has it: before 1.1 without what came with it, and without stages that removed nobody."""
+    if at_least(request, "1.1"):
+        return explanation
+    old = {name: explanation[name] for name in _EXPLAINED_1_0 if name in explanation}
+    stages = old.get("funnel", ())
+    return {**old, "funnel": [one for one in stages if one["removed"] or one["stage"] in _STAGES_1_0]}
 
 
 def ranked_image(ranked: Ranked) -> Image:

@@ -9,6 +9,7 @@ from api.views.capacity import Capacity
 from api.views.cells import Cell, Cells
 from api.views.claims import Building, Claim, Claims, Consume, Failed
 from api.views.events import Events
+from api.views.explain import Explain, RequestExplain
 from api.views.headroom import Headroom
 from api.views.policies import (
     Policy,
@@ -38,8 +39,10 @@ urlpatterns: list[URLPattern] = [
     path("providers/<str:provider_id>/token", ProviderToken.as_view(), name="provider-token"),
     path("schedule", Schedule.as_view(), name="schedule"),
     path("schedule/commit", ScheduleCommit.as_view(), name="schedule-commit"),
+    path("explain", Explain.as_view(), name="explain"),
     path("requests", Requests.as_view(), name="requests"),
     path("requests/<str:request_id>", OneRequest.as_view(), name="request"),
+    path("requests/<str:request_id>/explain", RequestExplain.as_view(), name="request-explain"),
     path("requests/<str:request_id>/destroyed", Destroyed.as_view(), name="request-destroyed"),
     path("claims", Claims.as_view(), name="claims"),
     path("claims/<str:claim_id>", Claim.as_view(), name="claim"),

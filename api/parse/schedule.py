@@ -7,18 +7,19 @@ from uuid import UUID
 from django.conf import settings
 
 from api.answers import encode
-from api.fields import Fields, wrong_with_label
-from claims.groups import POLICIES, SCOPES, Group
-from conductor.decide import BOUND
+from api.fields import Fields, parse_uuid, wrong_with_label, wrong_with_whole
+from claims.groups import POLICIES, POLICIES_1_1, SCOPES, Group
 from conductor.identify import derive_request_id
 from conductor.types import ScheduleRequest
+from conductor.wish import BOUND
 from providers.inventory import check_properties
 from providers.refusals import Invalid, NotFound
-from providers.resource_classes.kind import ResourceClass
+from providers.resource_classes.kind import INTEGER, ResourceClass
 from providers.resource_classes.registry import resource_class
-from scheduler.types import PropertyValue, Resource
+from scheduler.types import AT_LEAST, AT_MOST, ONE_OF, OPERATORS, SPREAD, Condition, PropertyValue, Resource
 
 RESOURCES = 16
+NAMED = 100  # requests, values or traits in one list
 SEARCHES = ("sample", "all")
 INSTANCE_BYTES = 8192  # it is copied into every claim of the request
 MULTIPLIER = 1e6
@@ -26,11 +27,12 @@ DEFAULT_PROJECT = "default"
 
 
 def schedule_request(
-    data: dict[str, Any], body: Fields, key: str | None, username: str
+    data: dict[str, Any], body: Fields, key: str | None, username: str, since_1_1: bool = True
 ) -> tuple[ScheduleRequest, bool]:
-    """The request, and whether it is a dry run. `key` is the Idempotency-Key header. Raises Refused."""
+    """The request, and whether it is a dry run. `key` is the Idempotency-Key header; without `since_1_1` what that
+    version brought is unknown. Raises Refused."""
     count = body.whole("count", 1, least=1, most=settings.SCHEDULE_MAX_COUNT)
-    resources = tuple(_resource(one) for one in body.sections("resources", RESOURCES))
+    resources = tuple(_resource(one, since_1_1) for one in body.sections("resources", RESOURCES))
     if resources and count * len(resources) > settings.SCHEDULE_MAX_COUNT:
         body.wrong("count", f"makes more than {settings.SCHEDULE_MAX_COUNT} claims")
     dry_run = body.flag("dry_run", False)
@@ -50,19 +52,38 @@ def schedule_request(
         weighers=_weighers(body),
         search=body.choice("search", SEARCHES, "sample"),
         explain=body.flag("explain", False),
-        group=_group(body, project, resources),
+        group=_group(body, project, resources, since_1_1),
+        same_host_as=_requests(body, "same_host_as") if since_1_1 else frozenset(),
+        different_host_from=_requests(body, "different_host_from") if since_1_1 else frozenset(),
     )
     body.done()
     return found, dry_run
 
 
-def _group(body: Fields, project: str, resources: Sequence[Resource]) -> Group | None:
+def _requests(body: Fields, name: str) -> frozenset[UUID]:
+    """Ids of requests that this one is to be with or apart from."""
+    found = {label: parse_uuid(label) for label in body.labels(name)}
+    if len(found) > NAMED:
+        body.wrong(name, f"may name {NAMED} requests")
+    for label, one in found.items():
+        if one is None:
+            body.wrong(name, f"{label[:40]} is not a UUID")
+    return frozenset(one for one in found.values() if one is not None)
+
+
+def _group(body: Fields, project: str, resources: Sequence[Resource], since_1_1: bool) -> Group | None:
     named = body.section("group", None)
     if named is None:
         return None
     found = Group(
-        project, named.label("id"), named.choice("policy", POLICIES), named.choice("scope", SCOPES, SCOPES[0])
+        project,
+        named.label("id"),
+        named.choice("policy", POLICIES_1_1 if since_1_1 else POLICIES),
+        named.choice("scope", SCOPES, SCOPES[0]),
+        named.whole("max_skew", 1, least=1, most=1000) if since_1_1 else 1,
     )
+    if "max_skew" in named and found.policy != SPREAD:
+        named.wrong("max_skew", f"is for the policy {SPREAD}")
     named.end()
     if sum(resource.resource_class == BOUND for resource in resources) != 1:
         body.wrong("group", f"binds the {BOUND} resource: there must be exactly one of that class")
@@ -83,22 +104,27 @@ def _request_id(body: Fields, key: str | None, username: str) -> UUID | None:
     return derived
 
 
-def _resource(one: Fields) -> Resource:
+def _resource(one: Fields, since_1_1: bool = True) -> Resource:
     name = one.label("resource_class")
     amounts = one.wholes("amounts")
+    equal, conditions = _properties(one, since_1_1)
     found = Resource(
         resource_class=name,
         amounts={column: amount for column, amount in amounts.items() if amount},
-        properties=_properties(one),
+        properties=equal,
         required=one.labels("required"),
         forbidden=one.labels("forbidden"),
         aggregates=one.labels("aggregates"),
+        conditions=conditions,
+        any_of=_any_of(one) if since_1_1 else (),
     )
     one.end()
     of_class = _class(one, name)
     if of_class is not None:
         _check_amounts(one, of_class, amounts)
         _check_properties(one, of_class, found.properties)
+        for condition in conditions:
+            _check_condition(one, of_class, condition)
     return found
 
 
@@ -131,12 +157,75 @@ def _check_properties(one: Fields, of_class: ResourceClass, properties: Mapping[
         one.wrong(error.field, error.message)
 
 
-def _properties(one: Fields) -> dict[str, PropertyValue]:
+def _check_condition(one: Fields, of_class: ResourceClass, condition: Condition) -> None:
+    values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+    for value in values:
+        _check_properties(one, of_class, {condition.property: value})
+    column = of_class.properties.get(condition.property)
+    if column is not None and column.type != INTEGER and condition.operator in (AT_LEAST, AT_MOST):
+        one.wrong(f"properties.{condition.property}", f"is text: {condition.operator} is for numbers")
+
+
+def _properties(one: Fields, since_1_1: bool) -> tuple[dict[str, PropertyValue], tuple[Condition, ...]]:
+    """Those that must be equal, and the other conditions: an object of operators instead of a value."""
     section = one.section("properties", None)
-    if section is None:
-        return {}
-    names = section.labelled()
-    return {n: section.label(n) if isinstance(section.take(n), str) else section.whole(n) for n in names}
+    equal: dict[str, PropertyValue] = {}
+    conditions: list[Condition] = []
+    for name in section.labelled() if section else ():
+        assert section is not None
+        given = section.take(name)
+        if since_1_1 and isinstance(given, dict):
+            conditions += _conditions(section, name)
+        else:
+            equal[name] = section.label(name) if isinstance(given, str) else section.whole(name)
+    return equal, tuple(conditions)
+
+
+def _conditions(section: Fields, name: str) -> list[Condition]:
+    operators = section.section(name)
+    assert operators is not None
+    found: list[Condition] = []
+    if not operators.names():
+        section.wrong(name, f"must have an operator: {', '.join(OPERATORS)}")
+    for operator in operators.names():
+        given = operators.take(operator)
+        if operator not in OPERATORS:
+            operators.wrong(operator, f"is no operator; there are {', '.join(OPERATORS)}")
+        elif operator == ONE_OF:
+            if not isinstance(given, list) or not 1 <= len(given) <= NAMED:
+                operators.wrong(operator, f"must be a list of 1 to {NAMED} values")
+                continue
+            message = next((wrong for value in given if (wrong := _wrong_with_value(value))), "")
+            if message:
+                operators.wrong(operator, message)
+            else:
+                found.append(Condition(name, operator, tuple(given)))
+        else:
+            value = operators.label(operator) if isinstance(given, str) else operators.whole(operator)
+            found.append(Condition(name, operator, value))
+    return found
+
+
+def _wrong_with_value(value: Any) -> str:
+    return wrong_with_label(value) if isinstance(value, str) else wrong_with_whole(value)
+
+
+def _any_of(one: Fields) -> tuple[frozenset[str], ...]:
+    given = one.take("any_of", [])
+    if not isinstance(given, list) or len(given) > RESOURCES:
+        one.wrong("any_of", f"must be a list of up to {RESOURCES} lists of traits")
+        return ()
+    found = []
+    for index, some in enumerate(given):
+        if not isinstance(some, list) or not 1 <= len(some) <= NAMED:
+            one.wrong(f"any_of.{index}", f"must be a list of 1 to {NAMED} traits")
+            continue
+        message = next((wrong for trait in some if (wrong := wrong_with_label(trait))), "")
+        if message:
+            one.wrong(f"any_of.{index}", message)
+        else:
+            found.append(frozenset(some))
+    return tuple(found)
 
 
 def _instance(body: Fields) -> Mapping[str, Any] | None:

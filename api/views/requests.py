@@ -46,7 +46,8 @@ class OneRequest(View):
     @describes("Read the life of a request", answers={200: "RequestLife"}, errors=("not_found",))
     def get(self, request: Request, request_id: str) -> HttpResponse:
         self.no_query()
-        return answer(request_life_image(read_request(identifier(request_id, "request"))))
+        view = read_request(identifier(request_id, "request"))
+        return answer(request_life_image(view, request._request))
 
     @describes(
         "Destroy its instances, or cancel it",

@@ -9,7 +9,7 @@ from api import metrics
 from api.answers import answer
 from api.describe import describes
 from api.fields import Fields
-from api.images import ranked_image, step_image, versioned_image
+from api.images import explanation_image, ranked_image, step_image, versioned_image
 from api.microversions import at_least
 from api.parse.promote import commit_request
 from api.parse.schedule import schedule_request
@@ -55,7 +55,8 @@ class Schedule(View):
         if "limit" in query and data.get("dry_run") is not True:
             query.wrong("limit", "is for dry runs")
         query.done()
-        wanted, only_look = schedule_request(data, Fields(data), key, self.caller().username)
+        newer = at_least(underlying, "1.1")
+        wanted, only_look = schedule_request(data, Fields(data), key, self.caller().username, newer)
         if only_look:
             return _ranked(underlying, wanted, limit)
         outcome = schedule(wanted)
@@ -86,7 +87,7 @@ class ScheduleCommit(View):
 
 def _ranked(request: HttpRequest, wanted: ScheduleRequest, limit: int) -> HttpResponse:
     found = dry_run(wanted, limit)
-    explanation = found.explanation.as_json()
+    explanation = explanation_image(found.explanation.as_json(), request)
     if not at_least(request, "1.1"):
         return answer({"ranked": [ranked_image(one) for one in found.ranked], "explain": explanation})
     plan = plan_for(wanted) if found.ranked else None
@@ -120,10 +121,13 @@ def _answer(request: HttpRequest, outcome: Outcome) -> HttpResponse:
     where = {"Location": f"/api/requests/{outcome.request_id}"}
     match outcome:
         case Placed():
-            return answer(_placed(outcome), 200 if outcome.replayed else 201, where)
+            return answer(_placed(request, outcome), 200 if outcome.replayed else 201, where)
         case NoValidHost():
             detail = _why(outcome)
-            return respond(request, Problem(NO_VALID_HOST, detail, members={"explain": outcome.explanation}))
+            return respond(
+                request,
+                Problem(NO_VALID_HOST, detail, members={"explain": explanation_image(outcome.explanation, request)}),
+            )
         case Contended():
             detail = f"There was room, but all {outcome.attempts} tries lost it to others; try again"
             return respond(request, Problem(CONTENDED, detail, members={"attempts": outcome.attempts}))
@@ -137,7 +141,7 @@ def _answer(request: HttpRequest, outcome: Outcome) -> HttpResponse:
             return respond(request, Problem(CONFLICT, _what_changed(changed), members={"changed": changed}))
 
 
-def _placed(outcome: Placed) -> dict[str, object]:
+def _placed(request: HttpRequest, outcome: Placed) -> dict[str, object]:
     body: dict[str, object] = {
         "request_id": outcome.request_id,
         "state": "claimed",
@@ -145,7 +149,7 @@ def _placed(outcome: Placed) -> dict[str, object]:
         "attempts": outcome.attempts,
     }
     if outcome.explanation is not None:
-        body["explain"] = outcome.explanation
+        body["explain"] = explanation_image(outcome.explanation, request)
     return body
 
 
