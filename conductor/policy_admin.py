@@ -21,7 +21,7 @@ from conductor.policy_differences import Difference, differences, find_differenc
 from conductor.policy_form import BASED_ON, PolicyForm, ReasonForm
 from providers.admin_filters import REFUSED, uuid_of
 from providers.admin_sections import link, request_link, short, time
-from providers.refusals import NotFound
+from providers.refusals import Invalid, NotFound
 from store.failures import StoreUnavailable
 from store.record_admin import RecordAdmin
 from store.record_history import write_entry
@@ -56,7 +56,10 @@ class PolicyAdmin(RecordAdmin):
         return False
 
     def list_page(self, filters: Mapping[str, str], search: str, limit: int, cursor: str | None) -> ListPage:
-        before = _number(cursor) if cursor else policies.AFTER_ALL
+        try:
+            before = _number(cursor) if cursor else policies.AFTER_ALL
+        except NotFound as error:
+            raise Invalid("next", "is not a cursor of this list") from error
         now, found = policies.current(), policies.history(limit, before)
         more = len(found) == limit and found[-1].version > SETTINGS
         return ListPage([_version(one, now) for one in found], str(found[-1].version) if more else None)

@@ -108,6 +108,13 @@ def test_the_shadow_and_what_it_would_have_chosen(browser, opened):
     assert "No shadow policy runs" in browser.get(f"{POLICIES}end-shadow/", follow=True).content.decode()
 
 
+@pytest.mark.parametrize("url", [POLICIES, OTHERS])
+def test_a_cursor_that_is_none(browser, url):
+    for cursor in ("banana", "²", "-1", "9" * 30):
+        answer = browser.get(url, {"next": cursor})
+        assert (answer.status_code, answer.context["refusal"]) == (200, "next: is not a cursor of this list")
+
+
 def test_only_admins_write_policies(sign_in):
     for role in ("viewer", "operator"):
         client = sign_in(role)
