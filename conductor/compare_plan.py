@@ -1,5 +1,6 @@
 """Whether a plan that was looked at first still holds: each of its providers as it is now, and why it would not do."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,9 +18,9 @@ from scheduler.filters.group import place_of
 from scheduler.fits import fits
 from scheduler.select import enabled_filters
 from scheduler.trees import on_one_tree, trees_of
-from scheduler.types import Candidate, Refusal, Resource
+from scheduler.types import AFFINITY, Candidate, GroupRule, Refusal, Resource
 
-REMOVED, CELL, STATE_VERSION = "removed", "cell", "state_version"  # beside the reasons of the filters
+REMOVED, STATE_VERSION = "removed", "state_version"  # beside the reasons of the filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,35 +102,35 @@ def _refusals(
     candidates: Sequence[Candidate | None],
 ) -> dict[UUID, Refusal]:
     """Why providers would not do. What the plan's earlier claims take is not there for the later ones."""
-    cells = {home.cell for home in homes_of(request)}
     filters = enabled_filters(policy_of(request))
     taken: dict[UUID, dict[str, int]] = {}
-    places: frozenset[str] = frozenset()
+    members = Counter(
+        place_of(one, resource.group.scope)
+        for one, resource in zip(candidates, wanted, strict=True)
+        if one is not None and resource.group is not None
+    )
     found: dict[UUID, Refusal] = {}
     for step, resource, candidate in zip(steps, wanted, candidates, strict=True):
         if candidate is None:
             found[step.provider_id] = Refusal(REMOVED, "it was removed")
             continue
         less = taken.setdefault(step.provider_id, dict(candidate.available))
-        rule = resource.group
-        if rule is not None:
-            resource = replace(resource, group=replace(rule, places=rule.places | places))
-            places |= {place_of(candidate, rule.scope)}
-        refusal = (
-            _in_other_cell(candidate, cells)
-            or fits(replace(candidate, available=less), resource, filters)
-            or _in_other_state(step, candidate)
-        )
+        if resource.group is not None:
+            place = place_of(candidate, resource.group.scope)
+            resource = replace(resource, group=_beside(resource.group, members - Counter([place])))
+        now = replace(candidate, available=less)
+        refusal = fits(now, resource, filters) or _in_other_state(step, candidate)
         if refusal is not None:
             found.setdefault(step.provider_id, refusal)
         taken[step.provider_id] = {name: has - resource.amounts.get(name, 0) for name, has in less.items()}
     return found
 
 
-def _in_other_cell(candidate: Candidate, cells: set[str]) -> Refusal | None:
-    return (
-        None if candidate.cell in cells else Refusal(CELL, f"cell {candidate.cell} is disabled, or not the one named")
-    )
+def _beside(rule: GroupRule, others: Counter[str]) -> GroupRule:
+    """The rule for one claim of the plan when all others of it are members."""
+    is_settled = rule.policy == AFFINITY and rule.places
+    places = rule.places if is_settled else rule.places | others.keys()
+    return replace(rule, places=places, members=Counter(rule.members) + others, slack=0)
 
 
 def _in_other_state(step: Step, candidate: Candidate) -> Refusal | None:

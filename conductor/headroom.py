@@ -9,12 +9,11 @@ from django.conf import settings
 
 from conductor.recent_shapes import Asked, recent_shapes
 from conductor.types import ScheduleRequest
-from conductor.wish import homes_of, policy_of
+from conductor.wish import bound, homes_of, policy_of
 from providers.every_shard import read_shards, shards_of
 from providers.resource_classes.registry import resource_class
-from scheduler.filters.kind import Filter
 from scheduler.headroom import Room, rooms
-from scheduler.select import enabled_filters
+from scheduler.types import Policy
 from store.home import Home
 
 
@@ -58,27 +57,31 @@ class Headroom:
 def headroom(request: ScheduleRequest) -> Headroom:
     """How many more like the one resource of this request. Raises Invalid for an unknown cell or filter."""
     until = time.monotonic() + settings.HEADROOM_SECONDS
-    return _headroom(request, homes_of(request), [Asked(request.resources[0])], until)
+    return _headroom(request, homes_of(request), (0,), until)
 
 
-def headroom_of_recent(cell: str = "") -> Headroom:
-    """How many more of each shape that was asked for lately, on any host. Raises Invalid for an unknown cell."""
+def headroom_of_recent(cell: str, project: str) -> Headroom:
+    """How many more of each shape that was asked for lately, on any host that a request of this project may be on.
+    Raises Invalid for an unknown cell."""
     until = time.monotonic() + settings.HEADROOM_SECONDS
-    request = ScheduleRequest(consumer="", project="", resources=(), body={}, username="", cell=cell)
+    request = ScheduleRequest(consumer="", project=project, resources=(), body={}, username="", cell=cell)
     homes = homes_of(request)
     recent = recent_shapes(homes)
-    return replace(_headroom(request, homes, recent.shapes, until), requests=recent.requests)
+    request = replace(request, resources=tuple(one.resource for one in recent.shapes))
+    found = _headroom(request, homes, [one.times for one in recent.shapes], until)
+    return replace(found, requests=recent.requests)
 
 
-def _headroom(request: ScheduleRequest, homes: Sequence[Home], asked: Sequence[Asked], until: float) -> Headroom:
-    filters = enabled_filters(policy_of(request))
+def _headroom(request: ScheduleRequest, homes: Sequence[Home], times: Sequence[int], until: float) -> Headroom:
+    policy = policy_of(request)
+    asked = [Asked(*one) for one in zip(bound(request, homes).resources, times, strict=True)]
     by_class: dict[str, list[int]] = {}
     for position, one in enumerate(asked):
         by_class.setdefault(one.resource.resource_class, []).append(position)
     found: dict[int, ShapeRoom] = {}
     shards_read = shards = 0
     for name, positions in by_class.items():
-        counted = _of_class(name, homes, [asked[position] for position in positions], filters, until)
+        counted = _of_class(name, homes, [asked[position] for position in positions], policy, until)
         found |= dict(zip(positions, counted, strict=True))
         shards_read += sum(cell.shards_read for cell in counted[0].cells)
         shards += sum(cell.shards for cell in counted[0].cells)
@@ -86,7 +89,7 @@ def _headroom(request: ScheduleRequest, homes: Sequence[Home], asked: Sequence[A
 
 
 def _of_class(
-    name: str, homes: Sequence[Home], asked: Sequence[Asked], filters: Sequence[Filter], until: float
+    name: str, homes: Sequence[Home], asked: Sequence[Asked], policy: Policy, until: float
 ) -> list[ShapeRoom]:
     """All shapes of one class, of hosts that must all be alike: the shards are read once. Some of them are read however
     little time is left."""
@@ -96,7 +99,7 @@ def _of_class(
     shards_read: Counter[str] = Counter()
     for home, candidates in read_shards(shards, of_class):
         amounts = [one.resource.amounts for one in asked]
-        more = rooms(candidates, asked[0].resource, amounts, filters, of_class.indivisible)
+        more = rooms(candidates, asked[0].resource, amounts, policy, of_class.indivisible)
         summed[home.cell] = [so_far + here for so_far, here in zip(summed[home.cell], more, strict=True)]
         shards_read[home.cell] += 1
         if time.monotonic() > until:

@@ -19,6 +19,8 @@ from scheduler.types import Resource
 from store.record_admin import RecordAdmin
 from store.record_pages import Section
 
+PROJECT = "default"
+
 
 class ShapeForm(forms.Form):
     """A shape, as a query: amounts are words like `vcpus=2`, divided by spaces or commas."""
@@ -62,7 +64,7 @@ class ShapeForm(forms.Form):
         given = self.cleaned_data
         required, forbidden = frozenset(given["required"]), frozenset(given["forbidden"])
         resource = Resource(given["resource_class"], given["amounts"], required=required, forbidden=forbidden)
-        project = given["project"] or "default"
+        project = given["project"] or PROJECT
         return ScheduleRequest("", project, (resource,), {}, "", cell=given["cell"])
 
 
@@ -73,7 +75,7 @@ def headroom_page(admin: RecordAdmin, request: HttpRequest) -> HttpResponse:
     form = ShapeForm(request.GET if "amounts" in request.GET else None)
     sections: list[Section] = []
     if not form.is_bound:
-        sections = _sections(headroom_of_recent(), "Nothing was asked for lately.")
+        sections = _sections(headroom_of_recent("", PROJECT), "Nothing was asked for lately.")
     elif form.is_valid():
         sections = _sections(headroom(form.request), "")
     context = {

@@ -76,7 +76,7 @@ def sample(
             room = enough - len(found)
             rows = _query(home, shard, of_class, resource, filters, (bound, start), room)
             versions.update(_version(row["root_id"]) for row in rows)
-            for candidate in _candidates(home, of_class, rows):
+            for candidate in candidates_in(home, of_class, rows):
                 if fits(candidate, resource, filters) is None:
                     found[candidate.provider_id] = candidate
             if 2 * len(found) >= enough:
@@ -118,11 +118,11 @@ def sweep_all(homes: Sequence[Home], resource_class_name: str, until: float = ma
             return Swept(found, begin, len(wanted), time.monotonic() - began)
         group = wanted[begin : begin + AT_ONCE]
         pages = read_many(
-            [(_select(home, of_class), [home.cell, of_class.name, shard]) for home, shard in group],
+            [(select_shard(home, of_class), [home.cell, of_class.name, shard]) for home, shard in group],
             QUORUM,
         )
         for (home, _), rows in zip(group, pages, strict=True):
-            found += _candidates(home, of_class, rows)
+            found += candidates_in(home, of_class, rows)
     return Swept(found, len(wanted), len(wanted), time.monotonic() - began)
 
 
@@ -222,7 +222,8 @@ def _shards(homes: Sequence[Home], of_class: str) -> list[tuple[Home, int]]:
     return [(home, n) for home in homes for n in range(all_shards(home).get(of_class, 0))]
 
 
-def _select(home: Home, of_class: ResourceClass) -> str:
+def select_shard(home: Home, of_class: ResourceClass) -> str:
+    """Of one whole shard; its values are cell, class and number."""
     return (
         f"SELECT {', '.join(of_class.select())} FROM {keyspace(home.datacenter)}.capacity "
         "WHERE cell = ? AND resource_class = ? AND shard = ?"
@@ -243,11 +244,12 @@ def _query(
     if of_class.leaves(resource):
         limit *= 4  # what Python's filters will refuse must not use up the rows asked for
     # ALLOW FILTERING inside one partition of about 256 rows: bounded by the shard's size.
-    cql = f"{_select(home, of_class)} {bound}{where} LIMIT ? ALLOW FILTERING"
+    cql = f"{select_shard(home, of_class)} {bound}{where} LIMIT ? ALLOW FILTERING"
     return read_many([(cql, [home.cell, of_class.name, shard, start, *values, limit])], READ)[0]
 
 
-def _candidates(home: Home, of_class: ResourceClass, rows: Sequence[Mapping[str, Any]]) -> list[Candidate]:
+def candidates_in(home: Home, of_class: ResourceClass, rows: Sequence[Mapping[str, Any]]) -> list[Candidate]:
+    """Rows of a shard as the scheduler sees them, alive or not."""
     signs, aggregates = signs_of(rows, home), all_aggregates()
     return [_candidate(home, of_class, row, signs.get(row["root_id"], SILENT), aggregates) for row in rows]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from providers.candidates import AT_ONCE, _candidates, _select
+from providers.candidates import AT_ONCE, candidates_in, select_shard
 from providers.resource_classes.kind import ResourceClass
 from providers.shards import all_shards
 from scheduler.types import Candidate
@@ -23,7 +23,7 @@ def read_shards(shards: Sequence[ShardOf], of_class: ResourceClass) -> Iterator[
     for begin in range(0, len(shards), AT_ONCE):
         group = shards[begin : begin + AT_ONCE]
         pages = read_many(
-            [(_select(home, of_class), [home.cell, of_class.name, number]) for home, number in group], QUORUM
+            [(select_shard(home, of_class), [home.cell, of_class.name, number]) for home, number in group], QUORUM
         )
         for (home, _), rows in zip(group, pages, strict=True):
-            yield home, _candidates(home, of_class, rows)
+            yield home, candidates_in(home, of_class, rows)

@@ -1,10 +1,12 @@
 """Providers that somebody named by their ids, as their own records have them now."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from providers.admission import admission
+from providers.aggregates import all_aggregates
 from providers.heartbeat import ALWAYS, alive_among
 from providers.records import Location, OwnRow, Tree, candidate_of, location_of, tree_of
 from scheduler.types import Candidate
@@ -24,7 +26,14 @@ class Named:
 
     @property
     def candidate(self) -> Candidate:
-        return candidate_of(self.tree, self.own, self.alive)
+        """With what is on it and what its aggregates keep it for."""
+        labels = frozenset(self.own.row["aggregates"] or ())
+        return replace(
+            candidate_of(self.tree, self.own, self.alive),
+            claims=len(self.tree.claims_on(self.own.id)),
+            instances=len(self.tree.instances_on(self.own.id)),
+            admits=admission(labels, all_aggregates()),
+        )
 
 
 def read_named(provider_ids: Collection[UUID]) -> dict[UUID, Named | None]:

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scheduler import reasons
-from scheduler.filters.kind import Filter
-from scheduler.types import Amounts, Candidate, Resource
+from scheduler.filters import crowd
+from scheduler.select import enabled_filters
+from scheduler.types import Amounts, Candidate, Policy, Resource
+
+LATER = (reasons.CAPACITY, reasons.BUILDS)  # filters that do not say who is passed over
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
     """What some hosts have room for. `fits` is how many more, on `hosts` of the `seen`; `refused` (reason -> hosts) is
     who was passed over before its amounts were looked at. Of the others, `free` is what they have of each column that
-    is asked for, and `binds` how many hosts each column runs out first on."""
+    is asked for, and `binds` how many hosts each column runs out first on (`crowd`: the policy's limit of one host)."""
 
     seen: int = 0
     hosts: int = 0
@@ -49,26 +52,29 @@ def rooms(
     candidates: Iterable[Candidate],
     resource: Resource,
     shapes: Sequence[Amounts],
-    filters: Sequence[Filter],
+    policy: Policy,
     indivisible: bool = False,
 ) -> list[Room]:
     """The room for each of several shapes of one class, each as if it were alone; all of them want hosts like
-    `resource`, whose own amounts do not count. `indivisible`: one takes a whole host."""
+    `resource`, whose own amounts do not count. `indivisible`: one takes a whole host. Builds in flight take nobody's
+    room: they end."""
+    filters = [one for one in enabled_filters(policy) if one.reason not in LATER]
+    most = policy.max_instances if crowd.FILTER.name in policy.filters else 0
     seen = 0
     refused: Counter[str] = Counter()
     passed: list[Candidate] = []
-    whatever, asked = replace(resource, amounts={}), [one for one in filters if one.reason != reasons.CAPACITY]
+    whatever = replace(resource, amounts={})
     for candidate in candidates:
         seen += 1
-        refusal = next(filter(None, (one.check(candidate, whatever) for one in asked)), None)
+        refusal = next(filter(None, (one.check(candidate, whatever) for one in filters)), None)
         if refusal is None:
             passed.append(candidate)
         else:
             refused[refusal.reason] += 1
-    return [_room(passed, amounts, Room(seen=seen, refused=dict(refused)), indivisible) for amounts in shapes]
+    return [_room(passed, amounts, Room(seen=seen, refused=dict(refused)), indivisible, most) for amounts in shapes]
 
 
-def _room(passed: Sequence[Candidate], amounts: Amounts, so_far: Room, indivisible: bool) -> Room:
+def _room(passed: Sequence[Candidate], amounts: Amounts, so_far: Room, indivisible: bool, most: int) -> Room:
     wanted = sorted((name, amount) for name, amount in amounts.items() if amount)
     free = dict.fromkeys((name for name, _ in wanted), 0)
     binds: Counter[str] = Counter()
@@ -78,6 +84,8 @@ def _room(passed: Sequence[Candidate], amounts: Amounts, so_far: Room, indivisib
         for has, _, name in room:
             free[name] += has
         times, _, first = min((has // amount, has % amount / amount, name) for has, amount, name in room)
+        if most and most - candidate.claims - candidate.instances < times:
+            times, first = most - candidate.claims - candidate.instances, reasons.CROWD
         binds[first] += 1
         fits += min(times, 1) if indivisible else times
         hosts += times > 0

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.fields import LARGEST, Fields
-from api.parse.schedule import DEFAULT_PROJECT, _resource
+from api.parse.schedule import DEFAULT_PROJECT, resource_in
 from api.problems import invalid
 from api.query import Query
 from conductor.types import ScheduleRequest
@@ -17,7 +17,7 @@ def shape_in_body(body: Fields) -> ScheduleRequest:
     """Raises Refused."""
     cell = body.label("cell", "")
     project = body.label("project", DEFAULT_PROJECT)
-    resource = _resource(body)
+    resource = resource_in(body)
     if body.errors:
         raise invalid(body.errors[:100])
     return ScheduleRequest(consumer="", project=project, resources=(resource,), body={}, username="", cell=cell)

@@ -32,7 +32,7 @@ def schedule_request(
     """The request, and whether it is a dry run. `key` is the Idempotency-Key header; without `since_1_1` what that
     version brought is unknown. Raises Refused."""
     count = body.whole("count", 1, least=1, most=settings.SCHEDULE_MAX_COUNT)
-    resources = tuple(_resource(one, since_1_1) for one in body.sections("resources", RESOURCES))
+    resources = tuple(resource_in(one, since_1_1) for one in body.sections("resources", RESOURCES))
     if resources and count * len(resources) > settings.SCHEDULE_MAX_COUNT:
         body.wrong("count", f"makes more than {settings.SCHEDULE_MAX_COUNT} claims")
     dry_run = body.flag("dry_run", False)
@@ -104,7 +104,8 @@ def _request_id(body: Fields, key: str | None, username: str) -> UUID | None:
     return derived
 
 
-def _resource(one: Fields, since_1_1: bool = True) -> Resource:
+def resource_in(one: Fields, since_1_1: bool = True) -> Resource:
+    """One of the `resources`; its mistakes are noted."""
     name = one.label("resource_class")
     amounts = one.wholes("amounts")
     equal, conditions = _properties(one, since_1_1)

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from api.answers import answer
 from api.describe import describes
 from api.parse.headroom import shape_in_body, shape_in_query
+from api.parse.schedule import DEFAULT_PROJECT
 from api.view import View
 from conductor.headroom import Headroom as Found
 from conductor.headroom import ShapeRoom, headroom, headroom_of_recent
@@ -40,9 +41,9 @@ class Headroom(View):
         if "shapes" not in query:
             return answer(_image(headroom(shape_in_query(query))))
         query.choice("shapes", (RECENT,))
-        cell = query.label("cell", "")
+        cell, project = query.label("cell", ""), query.label("project", DEFAULT_PROJECT)
         query.done()
-        return answer(_image(headroom_of_recent(cell)))
+        return answer(_image(headroom_of_recent(cell, project)))
 
     @describes("How many more of one shape fit", body="Shape", answers={200: "Headroom"})
     def post(self, request: Request) -> HttpResponse:

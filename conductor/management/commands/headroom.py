@@ -25,9 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("--forbidden", default=[], nargs="+", metavar="TRAIT")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        cell = options["cell"]
+        cell, project = options["cell"], options["project"]
         try:
-            found = headroom(_request(options)) if options["resource_class"] else headroom_of_recent(cell)
+            found = headroom(_request(options)) if options["resource_class"] else headroom_of_recent(cell, project)
         except (Invalid, NotFound) as error:
             raise CommandError(str(error)) from error
         for shape in found.shapes:

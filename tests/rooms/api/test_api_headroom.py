@@ -1,6 +1,7 @@
 """`/api/headroom`: how many more fit, what binds, what is stranded, and how far it came in its time."""
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
@@ -76,6 +77,15 @@ def test_a_disabled_cell_has_no_room(viewer, admin, new_host, cell_of_api):
     admin.patch(f"/api/cells/{cell_of_api}", {"state": "disabled"})
     answer = replace(viewer, version="1.1").post("/api/headroom", {**SHAPE, "cell": cell_of_api})
     assert (answer.body["shapes"][0]["fits"], answer.body["shapes"][0]["cells"]) == (0, [])
+
+
+def test_hosts_that_are_kept_for_others_are_passed_over(asking, operator, new_host):
+    name = f"gold-{uuid4().hex[:8]}"
+    aggregate = {"name": name, "tenants": ["rich"]}
+    assert replace(operator, version="1.1").post("/api/aggregates", aggregate).status == 201
+    new_host(aggregates=[name])
+    assert asking()["refused"] == {"isolation": 1}
+    assert asking(project="rich")["fits"] == 2
 
 
 def test_the_shapes_that_were_asked_for_lately(viewer, operator, new_host, cell_of_api):

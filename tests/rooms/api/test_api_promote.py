@@ -208,6 +208,23 @@ def test_a_group_s_rule_holds_for_plans_too(operator, looked_at, new_host, left)
     assert sum(left(host) for host in hosts) == 16 - 6
 
 
+def test_a_plan_that_spreads_keeps_its_skew(operator, looked_at, new_host):
+    for rack in ("r1", "r2"):
+        new_host(failure_domain={"rack": rack}), new_host(failure_domain={"rack": rack})
+    body = looked_at(group={"id": uuid4().hex, "policy": "spread", "scope": "rack"}, count=2)
+    answer = operator.post(COMMIT, {**body, "plan": body["plan"][:1] * 2})
+    assert (answer.code, [one["reason"] for one in answer.body["changed"]]) == ("conflict", ["group"])
+    assert operator.post(COMMIT, body).status == 201
+
+
+def test_a_disabled_cell_is_told(operator, admin, looked_at, new_host, cell_of_api):
+    new_host()
+    body = looked_at()
+    assert admin.patch(f"/api/cells/{cell_of_api}", {"state": "disabled"}).status == 200
+    answer = operator.post(COMMIT, body)
+    assert (answer.code, [one["reason"] for one in answer.body["changed"]]) == ("conflict", ["cell"])
+
+
 def test_what_belongs_on_one_tree_is_not_claimed_on_two(operator, admin, new_host, cell_of_api):
     name = f"card_{uuid4().hex[:8]}"
     column = {"name": "cards", "unit": "card", "kind": "amount", "type": "integer"}
