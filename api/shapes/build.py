@@ -38,7 +38,7 @@ def table(shape: Shape) -> Shape:
     return {"type": "object", "additionalProperties": shape}
 
 
-def thing(text: str = "", optional: str = "", **members: Shape) -> Shape:
+def thing(text: str = "", /, optional: str = "", **members: Shape) -> Shape:
     """An object with these members and no others; those named in `optional` may be missing."""
     left_out = optional.split()
     found: Shape = {"type": "object", "properties": members, "additionalProperties": False}
@@ -50,7 +50,7 @@ def thing(text: str = "", optional: str = "", **members: Shape) -> Shape:
     return found
 
 
-def optional(text: str = "", **members: Shape) -> Shape:
+def optional(text: str = "", /, **members: Shape) -> Shape:
     """An object all of whose members may be missing."""
     return thing(text, " ".join(members), **members)
 

@@ -31,5 +31,6 @@ FILTERS: tuple[Filter, ...] = (
     capacity.FILTER,  # last: what is left after it fits, and what it removed are the nearest misses
 )
 BY_NAME = {f.name: f for f in FILTERS}
-ALWAYS = ("cell", "state", "capacity")  # cannot be switched off: the query is by cell, and the claim's transaction
-# insists on the others anyway
+# Cannot be switched off: the query is by cell, the claim's transaction insists on state and capacity, and what a
+# request names or an aggregate is kept for is no matter of taste.
+ALWAYS = ("cell", "state", "hosts", "isolation", "capacity")

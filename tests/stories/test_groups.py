@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 import uuid
+from collections import Counter
 from uuid import UUID
 
 import pytest
@@ -22,6 +23,7 @@ from conductor.types import NoValidHost, Placed, ScheduleRequest
 from providers.records import read_provider
 from scheduler.types import Resource
 
+AT_ONCE = 32
 DISK = Resource("block_storage", {"capacity_gb": 10})
 
 
@@ -122,19 +124,19 @@ def test_a_place_is_kept_until_the_instance_is_gone(host, ask):
     assert members(ask()) == []
 
 
-@pytest.mark.parametrize("policy", ["anti-affinity", "affinity"])
-def test_sixteen_at_once(host, ask, policy):
-    hosts = 6
+@pytest.mark.parametrize("policy", ["anti-affinity", "affinity", "spread"])
+def test_thirty_two_at_once(host, ask, policy):
+    hosts = 8
     for _ in range(hosts):
         host(heartbeat="none", amounts={"vcpus": 64, "memory_mb": 0, "disk_gb": 0})
-    start = threading.Barrier(16)
+    start = threading.Barrier(AT_ONCE)
     answers = []
 
     def run():
         start.wait()
         answers.append(schedule(ask(policy)))
 
-    threads = [threading.Thread(target=run) for _ in range(16)]
+    threads = [threading.Thread(target=run) for _ in range(AT_ONCE)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -142,9 +144,10 @@ def test_sixteen_at_once(host, ask, policy):
     placed = [hosts_of(one)[0] for one in answers if isinstance(one, Placed)]
     if policy == "anti-affinity":
         assert (len(placed), len(set(placed))) == (hosts, hosts)
-        assert sum(isinstance(one, NoValidHost) for one in answers) == 16 - hosts
+        assert sum(isinstance(one, NoValidHost) for one in answers) == AT_ONCE - hosts
     else:
-        assert (len(placed), len(set(placed))) == (16, 1)
+        assert len(placed) == AT_ONCE
+        assert Counter(Counter(placed).values()) == ({AT_ONCE // hosts: hosts} if policy == "spread" else {AT_ONCE: 1})
     assert members(ask(policy)) == sorted(placed)
 
 
