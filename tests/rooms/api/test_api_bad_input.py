@@ -126,6 +126,8 @@ def test_the_list_of_routes_is_the_contracts():
         "/api/providers/{provider_id}/heartbeat",
         "/api/providers/{provider_id}/report",
         "/api/providers/{provider_id}/token",
+        "/api/explain",
+        "/api/requests/{request_id}/explain",
         "/api/schedule",
         "/api/schedule/commit",
         "/api/requests",

@@ -1,12 +1,16 @@
-"""Decisions go by the policy in force, and the shadow's other choices are noted."""
+"""Decisions go by the policy in force and by the aggregates there are, and the shadow's other choices are noted."""
 
 import time
+import uuid
 from typing import Any
+
+import pytest
 
 from conductor.place import schedule
 from conductor.policies import put, run_shadow
 from conductor.policy_differences import differences
 from conductor.types import NoValidHost, Placed, ScheduleRequest
+from providers.aggregates import Changes, create
 from scheduler.types import Resource
 
 
@@ -50,3 +54,12 @@ def test_a_shadows_other_choice_is_noted(own_policy, cell, host):
         time.sleep(0.1)
     assert noted[0].real == (first,)
     assert set(noted[0].shadow) == {"used", "fresh"} - {first}
+
+
+@pytest.mark.parametrize("filters", [None, ("alive",)], ids=["the policy's", "its own filters"])
+def test_hosts_that_are_kept_for_others_are_not_chosen(cell, host, filters):
+    name = f"agg-{uuid.uuid4().hex[:8]}"
+    create(name, Changes(tenants={"bank"}))
+    host("vault", aggregates=frozenset({name}), heartbeat="none")
+    assert isinstance(schedule(request(cell, filters=filters)), NoValidHost)
+    assert where(schedule(request(cell, filters=filters, project="bank"))) == "vault"
