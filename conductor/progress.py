@@ -4,6 +4,7 @@ Each moves the request row first (the row decides), then the records; repeated a
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -81,7 +82,8 @@ def not_built(claim_id: UUID, provider_id: UUID | None, reason: str) -> RequestR
             row = start_release(row, FAILED, f"{record.provider_name}: {reason}", None if whole else [record.id])
     release(record, ANY, CLAIM_FAILED)
     if not record.release_requested:
-        note_failed_build(locate(record.root_id), record.id)
+        with suppress(NotFound):  # its provider may be gone by now
+            note_failed_build(locate(record.root_id), record.id)
     remember(row, row.state, f"agent of {record.provider_name}", reason)
     return push(row)
 

@@ -1,6 +1,7 @@
 """Who is alive: plain writes with a time to live and the server's clock, beside the shard, never in the record."""
 
 import datetime as dt
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,8 +11,11 @@ from uuid import UUID
 from django.conf import settings
 
 from providers.records import Location, aware
+from store.failures import StoreUnavailable
 from store.home import Home
 from store.session import READ, keyspace, read, read_many, write
+
+log = logging.getLogger("sched_portal.providers")
 
 ALWAYS = "none"  # heartbeat: none - an external provider, always alive
 AGENT = "agent"
@@ -117,7 +121,10 @@ def _note(location: Location, column: str, what: str, seconds: int) -> None:
         "WHERE cell = ? AND resource_class = ? AND shard = ? AND provider_id = ?"
     )
     key = [location.home.cell, location.resource_class, location.shard, location.provider_id]
-    write(cql, [seconds, {what}, *key])
+    try:
+        write(cql, [seconds, {what}, *key])
+    except StoreUnavailable as error:  # it only weighs: nothing may fail for it
+        log.info("%s of provider %s is not noted: %s", column, location.provider_id, error)
 
 
 def signs_of(rows: Iterable[Mapping[str, Any]], home: Home) -> dict[UUID, Signs]:
