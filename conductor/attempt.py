@@ -13,6 +13,7 @@ from claims.lookups import forget
 from claims.settle import close
 from claims.take import take
 from claims.types import CLAIMED, HELD, Closed, Lost, Member, Order, Taken, Unsettled, claim_id
+from conductor.measures import ALTERNATE, note_try
 from conductor.rows import RequestRow, find
 from conductor.types import Part, Plan, PlannedMember, Try
 from events.types import PROVIDER_REPAIRED, News
@@ -111,8 +112,11 @@ def _claim(
             return _Tried(False, attempts, taken_over=True)
         attempts += 1
         order = _order(row, plan, members, versions)
-        match take(order, tell=plan.holds):  # what is committed by this very transaction is told with the commit
+        result = take(order, tell=plan.holds)  # what is committed by this very transaction is told with the commit
+        _measure(result, order)
+        match result:
             case Taken():
+                ALTERNATE.observe(members[0][1])
                 return _Tried(True, attempts)
             case Closed():
                 return _closed(row, attempts)
@@ -128,6 +132,15 @@ def _claim(
                     _note_conflict(lost, order)
                     return _Tried(False, attempts)
     return _Tried(False, attempts)
+
+
+def _measure(result: Taken | Lost | Closed | Unsettled, order: Order) -> None:
+    if not isinstance(result, Lost):
+        note_try(type(result).__name__.lower(), refused=False)
+        return
+    now = {one: own.state_version for one, own in result.tree.providers.items()}
+    is_as_decided = all(now.get(m.provider_id) == m.state_version for m in order.members)
+    note_try("lost_room" if is_as_decided else "lost_state", refused=is_as_decided)
 
 
 def _note_conflict(lost: Lost, order: Order) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from conductor.explain import explain_resource, explanation, misses_of, one_tree_stage, why_not
+from conductor.measures import SHARDS, subset_of
 from conductor.types import Decision, DryRun, ScheduleRequest
 from conductor.wish import bound, homes_of, is_drawn, policy_of
 from providers.candidates import Swept, about_how_many, beside, reread, sample, sweep_all
@@ -29,6 +30,8 @@ def decide(request: ScheduleRequest, rng: random.Random, stored: Policy | None =
     lets it."""
     homes = homes_of(request)
     policy = policy_of(request, stored)
+    if stored is None:
+        policy = replace(policy, subset=subset_of(policy))
     request = bound(request, homes)
     packs = any(multiplier < 0 for multiplier in policy.weighers.values())
     exact = request.search == "all" or is_drawn(request) or (packs and _few_enough(request, homes, policy))
@@ -74,9 +77,11 @@ def _from_samples(
     Hosts and GPUs that were sampled each for itself rarely meet on one tree. So with children among them, what else is
     on the trees of a sample is read, of the rarest resource's first: the trees that it leaves are the fewest.
     """
-    enough = max(policy.sample_hosts, 2 * request.count)
+    enough = max(policy.sample_hosts, 2 * request.count, policy.subset + policy.alternates)
     filters = enabled_filters(policy)
     samples = [sample(homes, resource, filters, enough, rng) for resource in request.resources]
+    for one in samples:
+        SHARDS.observe(one.shards_read)
     fitting: list[Sequence[Candidate]] = [one.fitting for one in samples]
     if len(samples) == 1 or all(c.parent_id is None for one in fitting for c in one):
         return _assign_in_some_cell(request, fitting, {}, policy, rng)
