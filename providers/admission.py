@@ -8,7 +8,9 @@ from scheduler.types import EVERYBODY, Admission
 
 def admission(labels: Collection[str], known: Mapping[str, Aggregate]) -> Admission:
     """In several aggregates that name tenants a provider is for all of theirs; so with images."""
-    ours = [known[label] for label in labels if label in known] if known else []
+    if not labels or not known:
+        return EVERYBODY
+    ours = [known[label] for label in labels if label in known]
     tenants = frozenset().union(*(one.tenants for one in ours))
     images = frozenset().union(*(one.images for one in ours))
     return Admission(tenants or None, images or None) if tenants or images else EVERYBODY
