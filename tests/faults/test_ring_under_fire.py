@@ -77,7 +77,7 @@ class Breaker:
     nodes: list[Node]
     rng: random.Random
     done: Counter[str] = field(default_factory=Counter)
-    plan: Iterator[str] = field(default_factory=lambda: itertools.cycle((PAUSE, KILL, PAUSE, PAUSE)))
+    plan: Iterator[str] = field(default_factory=lambda: itertools.cycle((PAUSE, PAUSE, KILL, PAUSE)))
 
     def step(self) -> None:
         what, node = next(self.plan), self.rng.choice(self.nodes)
@@ -108,6 +108,7 @@ class Breaker:
             # One that sees another as down: the other two see each other, so there is a quorum all the time.
             blind[0].kill9()
             blind[0].start()
+            self.done[KILL] += 1
             self.done["started anew"] += 1
         raise TimeoutError("the ring was not whole again, whatever was started anew")
 
