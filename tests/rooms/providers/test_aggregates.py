@@ -103,7 +103,7 @@ def test_no_name_hides_behind_a_route_of_the_api(name):
         create(f"{name}/members", Changes())
 
 
-def test_members_go_in_and_out_each_for_itself(name, host):
+def test_members_go_in_and_out_each_for_itself(name, cell, host):
     create(name, Changes())
     one, two, three = host(aggregates=frozenset({"other"})), host(), host(aggregates=frozenset({name}))
     nobody = uuid.uuid4()
@@ -115,7 +115,7 @@ def test_members_go_in_and_out_each_for_itself(name, host):
         (two.id, UNCHANGED),
     ]
     assert labels(one) == {"other", name}
-    assert {i["name"] for i in list_providers(ProviderFilter(aggregate=name), 10).results} == {
+    assert {i["name"] for i in list_providers(ProviderFilter(cell=cell.name, aggregate=name), 10).results} == {
         one.row["name"],
         three.row["name"],
     }
