@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,7 @@ from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
 from store.session import QUORUM, keyspace, lwt_profile, read, write
 
 TRIES = 4
+PAUSE = 1.0  # seconds before the third try, twice that before the last: a lost connection is made again in two seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,13 @@ def insert(home: Home, request_id: UUID, owner: UUID, columns: Mapping[str, Any]
     row = {"request_id": request_id, "version": 1, "owner": owner, "created_at": now, "updated_at": now, **columns}
     cql = f"INSERT INTO {_table(home)} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) IF NOT EXISTS"
     for attempt in range(TRIES):
+        time.sleep(PAUSE * max(0, attempt - 1))
         try:
             outcome = run([Statement(cql, list(row.values()))], home.datacenter, point("", row["state"]), attempt)
         except StoreUnavailable:
-            if attempt:
-                return None  # a try before this one may have been applied
-            raise
+            if not attempt:
+                raise
+            continue  # a try before this one may have been applied
         match outcome:
             case Applied():
                 return _row(home, {**_EMPTY, **row})
@@ -115,6 +118,7 @@ def move(row: RequestRow, state: str, **columns: Any) -> RequestRow | None:
     statement = Statement(cql, [*sets.values(), row.request_id, row.version])
     outcome: Outcome = Unknown("not run yet")
     for attempt in range(TRIES):
+        time.sleep(PAUSE * max(0, attempt - 1))
         try:
             outcome = run([statement], row.home.datacenter, point(row.state, state), attempt)
         except StoreUnavailable as error:

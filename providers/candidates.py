@@ -8,7 +8,7 @@ packing, explanations and before anyone is told "no".
 import math
 import random
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -113,17 +113,22 @@ def sweep_all(homes: Sequence[Home], resource_class_name: str, until: float = ma
     wanted = _shards(homes, of_class.name)
     found: list[Candidate] = []
     began = time.monotonic()
-    for begin in range(0, len(wanted), AT_ONCE):
+    for number, (_, some) in enumerate(read_shards(wanted, of_class), start=1):
+        found += some
         if time.monotonic() > until:
-            return Swept(found, begin, len(wanted), time.monotonic() - began)
-        group = wanted[begin : begin + AT_ONCE]
+            return Swept(found, number, len(wanted), time.monotonic() - began)
+    return Swept(found, len(wanted), len(wanted), time.monotonic() - began)
+
+
+def read_shards(shards: Sequence[tuple[Home, int]], of_class: ResourceClass) -> Iterator[tuple[Home, list[Candidate]]]:
+    """The providers of one shard after the other, before any filter. Reads no further than it is asked."""
+    for begin in range(0, len(shards), AT_ONCE):
+        group = shards[begin : begin + AT_ONCE]
         pages = read_many(
-            [(select_shard(home, of_class), [home.cell, of_class.name, shard]) for home, shard in group],
-            QUORUM,
+            [(select_shard(home, of_class), [home.cell, of_class.name, number]) for home, number in group], QUORUM
         )
         for (home, _), rows in zip(group, pages, strict=True):
-            found += candidates_in(home, of_class, rows)
-    return Swept(found, len(wanted), len(wanted), time.monotonic() - began)
+            yield home, candidates_in(home, of_class, rows)
 
 
 def beside(candidates: Sequence[Candidate], classes: Collection[str]) -> list[Candidate]:

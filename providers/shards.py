@@ -1,6 +1,7 @@
 """The shard directory: which partitions of the capacity table there are. A provider keeps its shard for life."""
 
 import time
+from collections.abc import Sequence
 
 from providers.refusals import Undecided
 from store.home import Home
@@ -39,6 +40,12 @@ def all_shards(home: Home) -> dict[str, int]:
     """Class -> number of shards, for every class that the cell ever had a provider of."""
     rows = read(f"SELECT resource_class, shards FROM {keyspace(home.datacenter)}.shards WHERE cell = ?", [home.cell])
     return {row["resource_class"]: row["shards"] for row in rows}
+
+
+def shards_of(homes: Sequence[Home], of_class: str) -> list[tuple[Home, int]]:
+    """All shards of the class in these cells, the cells in turn: whoever stops early has seen some of each."""
+    found = [(home, number) for home in homes for number in range(all_shards(home).get(of_class, 0))]
+    return sorted(found, key=lambda shard: shard[1])
 
 
 def has_providers(home: Home) -> bool:

@@ -4,8 +4,9 @@ from uuid import UUID
 
 from api.fields import Fields, parse_uuid
 from api.parse.cell import DESCRIPTION
+from api.parse.schedule import multipliers
 from providers.aggregate_members import AT_ONCE
-from providers.aggregates import MULTIPLIER, Changes
+from providers.aggregates import Changes
 
 
 def new_aggregate(body: Fields) -> tuple[str, Changes]:
@@ -39,22 +40,8 @@ def _changes(body: Fields) -> Changes:
         body.label("description", None, least=0, most=DESCRIPTION),
         body.labels("tenants") if "tenants" in body else None,
         body.labels("images") if "images" in body else None,
-        _weighers(body),
+        multipliers(body),
     )
-
-
-def _weighers(body: Fields) -> dict[str, float] | None:
-    section = body.section("weighers", None)
-    if section is None:
-        return None
-    found = {}
-    for name in section.labelled():
-        value = section.take(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MULTIPLIER:
-            section.wrong(name, f"must be a number from -{MULTIPLIER} to {MULTIPLIER}")
-        else:
-            found[name] = float(value)
-    return found
 
 
 def _providers(body: Fields, name: str) -> list[UUID]:

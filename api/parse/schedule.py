@@ -12,6 +12,7 @@ from claims.groups import POLICIES, POLICIES_1_1, SCOPES, Group
 from conductor.identify import derive_request_id
 from conductor.types import ScheduleRequest
 from conductor.wish import BOUND
+from providers.aggregates import MULTIPLIER
 from providers.inventory import check_properties
 from providers.refusals import Invalid, NotFound
 from providers.resource_classes.kind import INTEGER, ResourceClass
@@ -22,7 +23,6 @@ RESOURCES = 16
 NAMED = 100  # requests, values or traits in one list
 SEARCHES = ("sample", "all")
 INSTANCE_BYTES = 8192  # it is copied into every claim of the request
-MULTIPLIER = 1e6
 DEFAULT_PROJECT = "default"
 
 
@@ -49,7 +49,7 @@ def schedule_request(
         all_or_nothing=body.flag("all_or_nothing", True),
         instance=_instance(body),
         filters=_filters(body),
-        weighers=_weighers(body),
+        weighers=multipliers(body),
         search=body.choice("search", SEARCHES, "sample"),
         explain=body.flag("explain", False),
         group=_group(body, project, resources, since_1_1),
@@ -256,7 +256,8 @@ def _filters(body: Fields) -> tuple[str, ...] | None:
     return tuple(sorted(body.labels("filters")))
 
 
-def _weighers(body: Fields) -> dict[str, float] | None:
+def multipliers(body: Fields) -> dict[str, float] | None:
+    """The `weighers` of a body."""
     section = body.section("weighers", None)
     if section is None:
         return None

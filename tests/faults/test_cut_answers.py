@@ -10,10 +10,7 @@ import harness
 import pytest
 from proxy import Proxy
 
-CLAIMS, UNKNOWN = 300, 20
-# Seconds. Most are settled at once; one whose author gave up waits until its request's lease is over, and this machine
-# may be busy. `make faults` asks for 10 on a ring.
-SETTLED = 60.0
+CLAIMS, UNKNOWN, SETTLED = 300, 20, 10.0
 
 
 @pytest.mark.slow
