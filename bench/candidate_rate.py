@@ -21,7 +21,6 @@ from providers.heartbeat import beat
 from providers.inventory import Inventory
 from providers.records import Location
 from providers.register import NewProvider
-from scheduler.select import enabled_filters
 from scheduler.types import Resource
 from store.home import Home
 
@@ -97,9 +96,8 @@ def _decide(fits: str) -> bool:
 def _seen(fits: str) -> tuple[str, str]:
     """Hosts to choose from, and shards read of how many, on average; nothing found is followed by a sweep of all."""
     request = _request(fits)
-    filters = enabled_filters(policy_of(request))
-    homes, enough = homes_of(request), settings.SCHEDULE_SAMPLE_HOSTS
-    samples = [sample(homes, request.resources[0], filters, enough, rng) for _ in range(SAMPLES)]
+    homes, policy = homes_of(request), policy_of(request)
+    samples = [sample(homes, request.resources[0], policy, policy.sample_hosts, rng) for _ in range(SAMPLES)]
     found = sum(len(one.fitting) for one in samples) / SAMPLES
     read = sum(one.shards_read for one in samples) / SAMPLES
     of = samples[0].shards

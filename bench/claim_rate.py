@@ -61,7 +61,7 @@ class Bare:
 
     def __init__(self, home: Home) -> None:
         example = order(home, uuid4())
-        built = statements(example)
+        built = statements([example])
         self._prepared = [prepare(s.cql) for s in built]
         self._profile = lwt_profile(home.datacenter)
         self._values = [list(s.values) for s in built]

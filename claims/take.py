@@ -1,7 +1,8 @@
 """Takes claims: one transaction per provider tree, no read before it and no retry loop in it.
 
 Refused only when the provider really has not enough or its state changed, never because another claim came first. The
-same claim id twice is refused and shows the claim that is there, so a repeated take claims exactly once.
+same claim id twice is refused and shows the claim that is there, so a repeated take claims exactly once. What several
+requests of this process want of one tree at the same time goes into one transaction (claims/together.py).
 """
 
 import datetime as dt
@@ -11,12 +12,13 @@ from uuid import UUID, uuid4
 
 from claims.capacity import Shift, bump, needs_tree, negative, root_unchanged, summed, table, take_room
 from claims.lookups import write_before
+from claims.together import Together
 from claims.types import HELD, Closed, Lost, Member, Order, Taken, Unsettled
 from events.types import CLAIM_HELD, CLAIM_TAKEN, News
 from providers.projection import project_soon
 from providers.records import CLAIM, CLOSED, Tree, read_tree, tree_of
 from providers.resource_classes.registry import resource_class
-from store.lwt import Applied, Refused, Statement, Unknown, run
+from store.lwt import Applied, Refused, Row, Statement, Unknown, run
 
 TRIES = 8  # of an operator's own class, whose claims are under `IF generation = ?` and lose to each other
 
@@ -27,7 +29,10 @@ def take(order: Order, tell: bool = True) -> Taken | Lost | Closed | Unsettled:
     `tell` projects and tells it in the background; else the caller does, together with what it has to tell itself.
     """
     write_before(order)
-    result = _take_counted(order) if needs_tree([m.resource_class for m in order.members]) else _run(order, None)
+    if needs_tree([m.resource_class for m in order.members]):
+        result = _take_counted(order)
+    else:
+        result = _at_once.do((order.home, order.root_id), order)
     if isinstance(result, Taken) and tell:
         kind = CLAIM_HELD if order.state == HELD else CLAIM_TAKEN
         project_soon(order.home, order.root_id, *(_news(kind, order, m) for m in order.members))
@@ -53,7 +58,7 @@ def _take_counted(order: Order) -> Taken | Lost | Closed | Unsettled:
         earlier = _earlier(order, {record.id: record.kind for record in tree.records})
         if earlier is not None:  # before the room, which this very claim may have taken
             return earlier
-        if not all(m.provider_id in tree.providers for m in order.members) or not _has_room(order, tree):
+        if not all(m.provider_id in tree.providers for m in order.members) or not _has_room([order], tree):
             return Lost(tree)
         result = _run(order, tree)
         if not isinstance(result, Lost) or result.tree.generation == tree.generation:
@@ -61,38 +66,93 @@ def _take_counted(order: Order) -> Taken | Lost | Closed | Unsettled:
     return result
 
 
-def _has_room(order: Order, tree: Tree) -> bool:
+def _has_room(orders: Sequence[Order], tree: Tree) -> bool:
     return all(
         tree.providers[shift.provider_id].available.get(name, 0) + amount >= 0
-        for shift in _shifts(order)
+        for shift in _shifts(orders)
         for name, amount in shift.available.items()
     )
 
 
 def _run(order: Order, tree: Tree | None) -> Taken | Lost | Closed | Unsettled:
-    match run(statements(order, tree), order.home.datacenter, "claims.take"):
+    match run(statements([order], tree), order.home.datacenter, "claims.take"):
         case Applied():
             return Taken()
         case Refused() as refused:
-            return _why(order, refused)
+            return _why(order, refused.rows)
         case Unknown(error):
             return Unsettled(error)
 
 
-def statements(order: Order, tree: Tree | None = None) -> list[Statement]:
-    """The batch: amounts off each provider's own row, a row per claim, the generation."""
-    versions = {m.provider_id: m.state_version for m in order.members}
-    batch = [take_room(order.home, order.root_id, shift, versions[shift.provider_id], tree) for shift in _shifts(order)]
-    if order.root_id not in versions:
-        batch.append(root_unchanged(order.home, order.root_id, order.root_state_version, uuid4()))
+def _run_several(orders: Sequence[Order]) -> list[Taken | Lost | Closed | Unsettled]:
+    """Of one tree. A refused batch is split: out goes whoever the rows that it shows refuse alone; of the others as
+    many as have room together go first, then the rest."""
+    found: dict[int, Taken | Lost | Closed | Unsettled] = {}
+    groups = [list(range(len(orders)))]
+    while groups:
+        now = groups.pop()
+        if len(now) == 1:
+            found[now[0]] = _run(orders[now[0]], None)
+            continue
+        outcome = run(statements([orders[index] for index in now]), orders[0].home.datacenter, "claims.take")
+        if isinstance(outcome, Refused):
+            refused = {index: _refused_alone(orders[index], outcome.rows) for index in now}
+            found |= {index: result for index, result in refused.items() if result is not None}
+            left = [index for index in now if refused[index] is None]
+            first = _with_room_together(orders, left, _tree(orders[0], outcome.rows))
+            if first == now:  # what kept it from them is gone again
+                first = now[: len(now) // 2]
+            groups += [some for some in ([index for index in left if index not in first], first) if some]
+        else:
+            found |= {index: Taken() if isinstance(outcome, Applied) else Unsettled(outcome.error) for index in now}
+    return [found[index] for index in range(len(orders))]
+
+
+def _refused_alone(order: Order, rows: Sequence[Row]) -> Taken | Lost | Closed | None:
+    """What these rows, which a batch with others showed, say to this order; None: it might do alone."""
+    tree = _tree(order, rows)
+    versions = {provider_id: own.state_version for provider_id, own in tree.providers.items()}
+    is_as_decided = all(versions.get(m.provider_id) == m.state_version for m in order.members)
+    if tree.root_id not in {m.provider_id for m in order.members}:
+        is_as_decided &= versions.get(tree.root_id) == order.root_state_version
+    result = _why(order, rows)
+    return None if isinstance(result, Lost) and is_as_decided and _has_room([order], tree) else result
+
+
+def _with_room_together(orders: Sequence[Order], indexes: Sequence[int], tree: Tree) -> list[int]:
+    first: list[int] = []
+    for index in indexes:
+        if _has_room([orders[one] for one in (*first, index)], tree):
+            first.append(index)
+    return first
+
+
+def statements(orders: Sequence[Order], tree: Tree | None = None) -> list[Statement]:
+    """The batch: amounts off each provider's own row, a row per claim, the generation. All orders are for one tree."""
+    home, root_id = orders[0].home, orders[0].root_id
+    members = [(order, member) for order in orders for member in order.members]
+    versions = {member.provider_id: member.state_version for _, member in members}
+    batch = [take_room(home, root_id, shift, versions[shift.provider_id], tree) for shift in _shifts(orders)]
+    if root_id not in versions:
+        batch.append(root_unchanged(home, root_id, orders[0].root_state_version, uuid4()))
     now = dt.datetime.now(dt.UTC)
-    batch += [_insert(order, member, now) for member in order.members]
-    batch.append(bump(order.home, order.root_id, tree))
+    batch += [_insert(order, member, now) for order, member in members]
+    batch.append(bump(home, root_id, tree))
     return batch
 
 
-def _shifts(order: Order) -> list[Shift]:
-    return summed([Shift(m.provider_id, m.resource_class, {}, negative(m.amounts)) for m in order.members])
+def _may_join(orders: Sequence[Order], other: Order) -> bool:
+    """Whether one batch can say what they all insist on: the same state of every provider, and no id twice."""
+    versions = {m.provider_id: m.state_version for one in orders for m in one.members}
+    ids = {m.claim_id for one in orders for m in one.members}
+    return orders[0].root_state_version == other.root_state_version and all(
+        versions.get(m.provider_id, m.state_version) == m.state_version and m.claim_id not in ids for m in other.members
+    )
+
+
+def _shifts(orders: Sequence[Order]) -> list[Shift]:
+    members = [member for order in orders for member in order.members]
+    return summed([Shift(m.provider_id, m.resource_class, {}, negative(m.amounts)) for m in members])
 
 
 def _insert(order: Order, member: Member, now: dt.datetime) -> Statement:
@@ -135,7 +195,13 @@ def _earlier(order: Order, kinds: Mapping[UUID, str]) -> Taken | Closed | None:
     return Taken() if ours else None  # a claim, or the instance it became
 
 
-def _why(order: Order, refused: Refused) -> Taken | Lost | Closed:
-    rows: Sequence[dict[str, Any]] = [dict(row) for row in refused.rows if row["kind"]]
-    earlier = _earlier(order, {row["record_id"]: row["kind"] for row in rows})
-    return earlier or Lost(tree_of(order.home, order.root_id, list(rows)))
+def _why(order: Order, rows: Sequence[Row]) -> Taken | Lost | Closed:
+    tree = _tree(order, rows)
+    return _earlier(order, {row["record_id"]: row["kind"] for row in rows if row["kind"]}) or Lost(tree)
+
+
+def _tree(order: Order, rows: Sequence[Row]) -> Tree:
+    return tree_of(order.home, order.root_id, [dict(row) for row in rows if row["kind"]])
+
+
+_at_once: Together[Order, Taken | Lost | Closed | Unsettled] = Together(_run_several, _may_join)

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from conductor.types import Explanation, ScheduleRequest
 from conductor.wish import bound, homes_of, policy_of
-from providers.candidates import Swept, query_text, sweep_all
+from providers.candidates import query_text
 from providers.refusals import NotFound
+from providers.sweeps import Swept, sweep_all
 from scheduler import reasons
 from scheduler.apart import assign_in_group
 from scheduler.changes import changes
@@ -79,13 +80,14 @@ def explanation(
     filters = enabled_filters(policy)
     nothing_left = not funnel or not funnel[-1].left
     return Explanation(
-        len(swept.candidates),
+        swept.providers,
         tuple(funnel),
         tuple((miss.candidate.provider_id, miss.candidate.name, miss.short_by) for miss in nearest),
         resource.resource_class,
         query_text(resource, filters),
         shards=swept.shards,
         of_shards=swept.of_shards,
+        seen=len(swept.candidates),
         seconds=swept.seconds,
         policy=policy.version,
         changes=tuple(changes(swept.candidates, resource, filters)) if nothing_left else (),

@@ -10,9 +10,9 @@ from django.conf import settings
 from conductor.recent_shapes import Asked, recent_shapes
 from conductor.types import ScheduleRequest
 from conductor.wish import bound, homes_of, policy_of
-from providers.candidates import read_shards
 from providers.resource_classes.registry import resource_class
 from providers.shards import shards_of
+from providers.sweeps import read_shards
 from scheduler.headroom import Room, rooms
 from scheduler.types import Policy
 from store.home import Home

@@ -5,13 +5,14 @@ once one wins and the other is told. Each process goes on with what it read for 
 """
 
 import datetime as dt
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from conductor.policy_body import Body, merged, policy_of, settings_body
+from conductor.policy_body import Body, SettingsValues, body_of, merged, policy_of, settings_body, settings_values
 from providers.refusals import Busy, Conflict, Invalid, NotFound, Undecided
 from scheduler.types import Policy
 from store.kept import Kept
@@ -202,7 +203,12 @@ def _read(versions: Sequence[int]) -> dict[int, StoredPolicy]:
 
 
 def _of_settings() -> StoredPolicy:
-    body = settings_body()
+    return _stored_as(settings_values())
+
+
+@functools.lru_cache(maxsize=8)  # each decision asks for it
+def _stored_as(values: SettingsValues) -> StoredPolicy:
+    body = body_of(values)
     return StoredPolicy(SETTINGS, policy_of(body, SETTINGS), body, reason="the settings")
 
 

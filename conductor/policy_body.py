@@ -27,6 +27,16 @@ class Limits(NamedTuple):
     says: str
 
 
+class SettingsValues(NamedTuple):
+    """Of a policy; the weighers as words, `free_amount=1.0`."""
+
+    filters: tuple[str, ...]
+    weighers: tuple[str, ...]
+    subset: int
+    alternates: int
+    sample_hosts: int
+
+
 NUMBERS = {
     "subset": Limits(1, 1000, "The choice is made at random among so many of the best"),
     "alternates": Limits(0, 100, "Further hosts in a plan, for when the first is lost"),
@@ -40,16 +50,26 @@ FRACTIONS = ("sweep_seconds",)  # the others are whole numbers
 FIELDS = ("filters", "weighers", *NUMBERS)
 
 
+def settings_values() -> SettingsValues:
+    """What the settings say of a policy."""
+    return SettingsValues(
+        tuple(settings.SCHEDULE_FILTERS),
+        tuple(settings.SCHEDULE_WEIGHERS),
+        settings.SCHEDULE_SUBSET,
+        settings.SCHEDULE_ALTERNATES,
+        settings.SCHEDULE_SAMPLE_HOSTS,
+    )
+
+
 def settings_body() -> dict[str, Any]:
     """What holds as long as no policy was ever made: the settings, and what the scheduler does without any."""
-    words = (word.partition("=") for word in settings.SCHEDULE_WEIGHERS)
-    policy = Policy(
-        filters=tuple(settings.SCHEDULE_FILTERS),
-        weighers={name.strip(): float(value or 1) for name, _, value in words},
-        subset=settings.SCHEDULE_SUBSET,
-        alternates=settings.SCHEDULE_ALTERNATES,
-        sample_hosts=settings.SCHEDULE_SAMPLE_HOSTS,
-    )
+    return body_of(settings_values())
+
+
+def body_of(values: SettingsValues) -> dict[str, Any]:
+    words = (word.partition("=") for word in values.weighers)
+    weighers = {name.strip(): float(value or 1) for name, _, value in words}
+    policy = Policy(values.filters, weighers, values.subset, values.alternates, values.sample_hosts)
     said = {name: getattr(policy, name) for name in FIELDS}
     return {**said, "filters": list(policy.filters), "weighers": dict(policy.weighers)}
 

@@ -111,7 +111,8 @@ MADE, BUILT, GONE = "made", "built", "gone"
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why nothing fits, or how many did: the funnel, who came nearest (provider id, name, missing amounts), and what
-    would make it fit. `shards` of `of_shards` were read, in `seconds`; `policy` is the version that decided."""
+    would make it fit. `considered` are all of the class; the funnel and the rest is of the `seen`, in `shards` of
+    `of_shards`, in `seconds`; `policy` is the version that decided."""
 
     considered: int
     funnel: tuple[Stage, ...]
@@ -121,6 +122,7 @@ class Explanation:
     search: str = "all"
     shards: int = 0
     of_shards: int = 0
+    seen: int = 0
     seconds: float = 0.0
     policy: int = 0
     changes: tuple[Change, ...] = ()
@@ -136,7 +138,7 @@ class Explanation:
             "query": self.query,
             "search": self.search,
             "seen": {
-                "providers": self.considered,
+                "providers": self.seen,
                 "shards": self.shards,
                 "of_shards": self.of_shards,
                 "seconds": round(self.seconds, 3),

@@ -15,8 +15,8 @@ from conductor.types import ScheduleRequest
 from providers import cells
 from providers.admission import kept_for
 from providers.aggregates import all_aggregates
-from providers.candidates import sweep
 from providers.refusals import Invalid, NotFound
+from providers.sweeps import sweep
 from scheduler import filters as filter_list
 from scheduler import weighers as weigher_list
 from scheduler.filters.group import place_of

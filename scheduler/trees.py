@@ -63,6 +63,8 @@ def trees_of(candidates: Sequence[Sequence[Candidate]]) -> dict[UUID, OnTree]:
 
 def divided(resources: Sequence[Resource], fitting: Sequence[Sequence[Candidate]], trees: Trees) -> Parts:
     """The places there are: of one resource by provider, of several by the tree's root."""
+    if len(resources) == 1:  # nothing else that its tree could be asked for
+        return {Part(frozenset((0,))): {candidate.provider_id: [[candidate]] for candidate in fitting[0]}}
     parts: dict[Part, dict[UUID, Options]] = {}
     by_root: list[dict[UUID, list[Candidate]]] = [{} for _ in resources]
     bound: dict[UUID, Bound] = {}

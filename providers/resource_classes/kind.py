@@ -90,6 +90,17 @@ class ResourceClass:
         amounts = [f"{prefix}{name}" for name in self.amounts for prefix in ("", "available_", "total_")]
         return [*COMMON, *COUNTS, *amounts, *(f"prop_{name}" for name in self.properties)]
 
+    def sampled(self, resource: Resource, every_amount: bool) -> list[str]:
+        """What a row must say of amounts and properties when the query has seen to the rest: a column that nobody looks
+        at costs as much as one that decides."""
+        if self.custom:
+            asked = bool(resource.properties or resource.conditions)
+            return ["own_available", "own_total", *(["own_properties"] if asked else [])]
+        amounts = [name for name in self.amounts if every_amount or resource.amounts.get(name)]
+        properties = {*resource.properties, *(one.property for one in resource.conditions)}
+        columns = [f"{prefix}{name}" for name in amounts for prefix in ("available_", "total_")]
+        return [*columns, *(f"prop_{name}" for name in sorted(properties & self.properties.keys()))]
+
     def query(self, resource: Resource, filters: Sequence[Filter]) -> tuple[str, list[Any]]:
         """The request and the enabled filters as a WHERE clause in one shard: CQL (starting with AND) and values."""
         parts: list[tuple[str, Any]] = []

@@ -28,8 +28,8 @@ def plant(bug: str) -> None:
 def _without_conditions(build):
     """The batch with its conditions on amounts taken out (arithmetic needs some condition: the state's stays)."""
 
-    def statements(order: Order, tree: Tree | None = None) -> list[Statement]:
-        return [_strip(statement) for statement in build(order, tree)]
+    def statements(orders: Sequence[Order], tree: Tree | None = None) -> list[Statement]:
+        return [_strip(statement) for statement in build(orders, tree)]
 
     return statements
 
@@ -40,6 +40,6 @@ def _strip(statement: Statement) -> Statement:
     return Statement(cql, values[: len(values) - count])
 
 
-def _unsummed(order: Order) -> list[Shift]:
+def _unsummed(orders: Sequence[Order]) -> list[Shift]:
     """One UPDATE a member, also of members on one host: they share a timestamp and one of them is lost."""
-    return [Shift(m.provider_id, m.resource_class, {}, negative(m.amounts)) for m in order.members]
+    return [Shift(m.provider_id, m.resource_class, {}, negative(m.amounts)) for order in orders for m in order.members]

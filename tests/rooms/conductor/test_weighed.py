@@ -10,9 +10,9 @@ from conductor.place import schedule
 from conductor.progress import building, not_built
 from conductor.types import NoValidHost, Placed, ScheduleRequest
 from providers import aggregates
-from providers.candidates import sweep
 from providers.heartbeat import note_conflict, note_failed_build, silence
 from providers.records import locate
+from providers.sweeps import sweep
 from scheduler.types import Resource
 
 

@@ -5,13 +5,14 @@ import uuid
 import pytest
 
 from providers import own_row
-from providers.candidates import beside, sweep
 from providers.change import Changes, change
 from providers.find import ProviderFilter, list_providers
 from providers.heartbeat import silence
 from providers.records import locate, read_provider, state_above
 from providers.refusals import Conflict, Invalid, NotFound
 from providers.remove import remove
+from providers.reread import beside
+from providers.sweeps import sweep
 from scheduler.filters import FILTERS
 from scheduler.fits import fits
 from scheduler.types import Resource

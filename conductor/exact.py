@@ -1,0 +1,137 @@
+"""The decision among all providers: when sampling found no place, when it is asked for, when a policy packs.
+
+"No" is said here alone, after the hosts that fell short by amounts were read again from their own records.
+"""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from conductor.explain import explanation, misses_of, why_not
+from conductor.types import Decision, ScheduleRequest
+from providers.reread import reread
+from providers.sweeps import MANY, Swept, all_of, could_hold, fitting, sweep_all, sweep_some
+from scheduler.assign import Assignment
+from scheduler.filters.capacity import short_by
+from scheduler.fits import fits
+from scheduler.one_cell import assign_in_one_cell
+from scheduler.select import Filtered, enabled_filters, run_filters
+from scheduler.trees import Trees, trees_of
+from scheduler.types import Candidate, Policy, Resource
+from store.home import Home
+
+SHOWN = 16  # shards of a large class that the explanation of a "no" looks at, beside those that could hold the request
+
+Everybody = Mapping[str, Swept]  # by resource class
+
+
+def decide_exactly(request: ScheduleRequest, homes: Sequence[Home], policy: Policy, rng: random.Random) -> Decision:
+    """Raises StoreUnavailable when it takes longer than the policy lets a sweep take."""
+    is_plain = len(request.resources) == 1 and not request.explain
+    if is_plain and len(all_of(homes, request.resources[0].resource_class)) > MANY:
+        return _in_a_large_class(request, homes, policy, rng)
+    everything, filtered = everybody(request, homes, policy)
+    trees = trees_among(everything)
+    found = _assign(request, [f.passed for f in filtered], trees, policy, rng)
+    if found is None:
+        return _after_rereading(request, everything, filtered, trees, policy, rng)
+    return _found(request, found, filtered, everything, policy)
+
+
+def everybody(
+    request: ScheduleRequest, homes: Sequence[Home], policy: Policy
+) -> tuple[dict[str, Swept], list[Filtered]]:
+    """Every provider of the classes asked for, by class, and what the filters leave of them, by resource."""
+    until = time.monotonic() + policy.sweep_seconds
+    everything: dict[str, Swept] = {}
+    for resource in request.resources:
+        if resource.resource_class not in everything:
+            everything[resource.resource_class] = sweep_all(homes, resource.resource_class, until)
+    filters = enabled_filters(policy)
+    return everything, [run_filters(everything[r.resource_class].candidates, r, filters) for r in request.resources]
+
+
+def trees_among(everything: Everybody) -> Trees:
+    return trees_of([swept.candidates for swept in everything.values()])
+
+
+def _in_a_large_class(request: ScheduleRequest, homes: Sequence[Home], policy: Policy, rng: random.Random) -> Decision:
+    """One resource. Who fits is Cassandra's answer; who could fit if its row lagged is read whole, and for the
+    explanation some more."""
+    (resource,) = request.resources
+    until = time.monotonic() + policy.sweep_seconds
+    filters = enabled_filters(policy)
+    fit = fitting(homes, resource, policy, until)
+    found = _assign(request, [fit], {}, policy, rng)
+    if found is not None:
+        return Decision(found, None, policy.version)
+    possible = could_hold(homes, resource, filters, until)
+    everywhere = all_of(homes, resource.resource_class)
+    could = set(possible.shards)
+    others = [shard for shard in everywhere if shard not in could]
+    looked_at = [*possible.shards, *rng.sample(others, min(len(others), max(0, SHOWN - len(possible.shards))))]
+    swept = sweep_some(looked_at, resource.resource_class, until, len(everywhere))
+    swept = replace(swept, providers=max(possible.providers, len(swept.candidates)))
+    filtered = run_filters(swept.candidates, resource, filters)
+    passed = {c.provider_id: c for c in (*fit, *filtered.passed)}
+    filtered = replace(filtered, passed=tuple(passed.values()))
+    everything = {resource.resource_class: swept}
+    return _after_rereading(request, everything, [filtered], trees_among(everything), policy, rng)
+
+
+def _after_rereading(
+    request: ScheduleRequest,
+    everything: Everybody,
+    filtered: Sequence[Filtered],
+    trees: Trees,
+    policy: Policy,
+    rng: random.Random,
+) -> Decision:
+    filters = enabled_filters(policy)
+    fresh = [_reread_short(f.short, r) for f, r in zip(filtered, request.resources, strict=True)]
+    fit = [
+        [*f.passed, *(c for c in again if fits(c, r, filters) is None)]
+        for f, again, r in zip(filtered, fresh, request.resources, strict=True)
+    ]
+    found = _assign(request, fit, trees, policy, rng, partly=not request.all_or_nothing)
+    if found is None:
+        told = why_not(request, filtered, fresh, fit, trees, policy, rng, everything)
+        return Decision(None, told, policy.version)
+    return _found(request, found, filtered, everything, policy)
+
+
+def _found(
+    request: ScheduleRequest,
+    found: Assignment,
+    filtered: Sequence[Filtered],
+    everything: Everybody,
+    policy: Policy,
+) -> Decision:
+    if not request.explain:
+        return Decision(found, None, policy.version)
+    resource = request.resources[0]
+    misses, of_class = misses_of(filtered[0].short, resource), everything[resource.resource_class]
+    return Decision(found, explanation(resource, policy, filtered[0].funnel, misses, of_class), policy.version)
+
+
+def _assign(
+    request: ScheduleRequest,
+    fit: Sequence[Sequence[Candidate]],
+    trees: Trees,
+    policy: Policy,
+    rng: random.Random,
+    partly: bool = False,
+) -> Assignment | None:
+    return assign_in_one_cell(request.resources, fit, request.count, trees, policy, rng, partly)
+
+
+def _reread_short(short: Sequence[Candidate], resource: Resource) -> list[Candidate]:
+    """The hosts that fell short by amounts, from their own records. Those whose hardware could never hold the request
+    (total with any overcommitment is in `amounts`) stay as they are: no claim that ends can make them fit."""
+    could: list[Candidate] = []
+    never: list[Candidate] = []
+    for candidate in short:
+        bound = {n: max(candidate.totals.get(n, 0), candidate.amounts.get(n, 0)) for n in resource.amounts}
+        (never if short_by(replace(candidate, available=bound), resource) else could).append(candidate)
+    return [*reread(could), *never]
