@@ -10,12 +10,19 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import candidate_rate, claim_rate, schedule_rate, tree_rate
+from bench import candidate_rate, claim_rate, contention_rate, count_rate, schedule_rate, tree_rate
 from bench.compare import PAIRS, compare
 from bench.report import Report
 from bench.surroundings import surroundings
 
-PARTS = {"claims": claim_rate, "schedule": schedule_rate, "candidates": candidate_rate, "trees": tree_rate}
+PARTS = {
+    "claims": claim_rate,
+    "schedule": schedule_rate,
+    "candidates": candidate_rate,
+    "trees": tree_rate,
+    "contention": contention_rate,
+    "count": count_rate,
+}
 NOTES = """\
 CPU is user and system time of each process, per operation.
 For scale: OpenStack Placement 16 on MariaDB, on a machine like this one, spends 0.09 CPU-s on a candidates query and an

@@ -24,7 +24,7 @@ from providers.register import NewProvider
 from scheduler.types import Resource
 from store.home import Home
 
-SIZES = (100, 1000, 10_000)
+SIZES = (100, 1000, 10_000, 100_000)
 CALLERS = (1, 8)
 WARM, SECONDS = 20.0, 4.0
 rng = random.Random()

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.conf import settings
+
 from claims.capacity import Shift, bump, needs_tree, negative, root_unchanged, summed, table, take_room
 from claims.lookups import write_before
 from claims.together import Together
@@ -204,4 +206,6 @@ def _tree(order: Order, rows: Sequence[Row]) -> Tree:
     return tree_of(order.home, order.root_id, [dict(row) for row in rows if row["kind"]])
 
 
-_at_once: Together[Order, Taken | Lost | Closed | Unsettled] = Together(_run_several, _may_join)
+_at_once: Together[Order, Taken | Lost | Closed | Unsettled] = Together(
+    _run_several, _may_join, lambda: settings.CLAIMS_TOGETHER
+)

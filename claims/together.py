@@ -12,7 +12,6 @@ from typing import Generic, TypeVar
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-MOST = 8  # jobs that go at once
 PATIENCE = 0.3  # seconds; who waited longer goes alone, for the one under way may get no answer for long
 
 
@@ -26,17 +25,23 @@ class _Waiting(Generic[Job, Result]):
 
 
 class Together(Generic[Job, Result]):
-    """`run(jobs)` does some at once and answers for each; `may_join(jobs, job)`: whether it may go with these."""
+    """`run(jobs)` does some at once and answers for each; `may_join(jobs, job)`: whether it may go with these.
+    `most()`: how many go at once, now; with one nobody waits."""
 
     def __init__(
-        self, run: Callable[[Sequence[Job]], Sequence[Result]], may_join: Callable[[Sequence[Job], Job], bool]
+        self,
+        run: Callable[[Sequence[Job]], Sequence[Result]],
+        may_join: Callable[[Sequence[Job], Job], bool],
+        most: Callable[[], int],
     ) -> None:
-        self._run, self._may_join = run, may_join
+        self._run, self._may_join, self._most = run, may_join, most
         self._lock = threading.Lock()
         self._waiting: dict[Hashable, list[_Waiting[Job, Result]]] = {}  # by place, where one is under way
 
     def do(self, place: Hashable, job: Job) -> Result:
         """The job's result, or what `run` raised for it."""
+        if self._most() <= 1:
+            return self._run([job])[0]
         with self._lock:
             queue = self._waiting.get(place)
             if queue is None:
@@ -89,9 +94,9 @@ class Together(Generic[Job, Result]):
             if not queue:
                 del self._waiting[place]
                 return
-            some = [queue[0]]
+            some, most = [queue[0]], self._most()
             for one in queue[1:]:
-                if len(some) < MOST and self._may_join([other.job for other in some], one.job):
+                if len(some) < most and self._may_join([other.job for other in some], one.job):
                     some.append(one)
             self._waiting[place] = [one for one in queue if one not in some]
         some[0].leads = some

@@ -15,6 +15,7 @@ from claims.take import take
 from claims.types import CLAIMED, HELD, Closed, Lost, Member, Order, Taken, Unsettled, claim_id
 from conductor.measures import ALTERNATE, note_try
 from conductor.rows import RequestRow, find
+from conductor.side_by_side import in_chunks, side_by_side
 from conductor.types import Part, Plan, PlannedMember, Try
 from events.types import PROVIDER_REPAIRED, News
 from providers.heartbeat import note_conflict
@@ -57,21 +58,22 @@ def attempt_plan(row: RequestRow, plan: Plan, until: float, exactly: bool = Fals
     parts: list[Part] = []
     without: list[PlannedMember] = []
     attempts = 0
-    for group in _by_tree(plan):
+    for groups in in_chunks(_by_tree(plan)):
         if time.monotonic() > until:
-            without += group
+            without += [member for group in groups for member in group]
             continue
-        tried = _claim(row, plan, [(m, 0) for m in group], until, exactly)
-        attempts += tried.attempts
-        if tried.taken_over:
+        tries = side_by_side(lambda group: _claim(row, plan, [(m, 0) for m in group], until, exactly), groups)
+        attempts += sum(tried.attempts for tried in tries)
+        for group, tried in zip(groups, tries, strict=True):
+            parts += [_part(row, member, 0) for member in group] if tried.won else []
+        if any(tried.taken_over for tried in tries):
             return Attempted(tuple(parts), tuple(without), attempts, taken_over=True)
-        if tried.won:
-            parts += [_part(row, m, 0) for m in group]
-        elif exactly:
-            return Attempted(tuple(parts), tuple(group), attempts)
-        elif len(plan.members) > 1 and not plan.holds:
-            without += group  # one tree was to take all: only a new plan may spread them
-        else:
+        for group in (group for group, tried in zip(groups, tries, strict=True) if not tried.won):
+            if exactly:
+                return Attempted(tuple(parts), tuple(group), attempts)
+            if len(plan.members) > 1 and not plan.holds:
+                without += group  # one tree was to take all: only a new plan may spread them
+                continue
             for member in group:
                 found, more, over = _down_the_alternates(row, plan, member, until, first=1 if len(group) == 1 else 0)
                 attempts += more

@@ -19,6 +19,7 @@ from conductor.attempt import Attempted
 from conductor.membership import leave
 from conductor.outcome import planned_ids, records_of
 from conductor.rows import RequestRow, close_write, find, move, parts_json
+from conductor.side_by_side import in_chunks, side_by_side
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.types import Part, Plan
 from events.append import Write, append
@@ -78,8 +79,8 @@ def confirm(parts: Sequence[Part]) -> None:
     for record in records_of(parts):
         if record is not None and record.state == HELD:
             trees.setdefault(record.root_id, []).append(record)
-    for records in trees.values():
-        mark.confirm_together(records)
+    for some in in_chunks(list(trees.values())):
+        side_by_side(mark.confirm_together, some)
 
 
 def abort(row: RequestRow, parts: Sequence[Part]) -> None:

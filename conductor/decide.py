@@ -30,7 +30,7 @@ def decide(request: ScheduleRequest, rng: random.Random, stored: Policy | None =
     lets it."""
     homes = homes_of(request)
     policy = policy_of(request, stored)
-    if stored is None:
+    if stored is None and subset_of(policy) != policy.subset:
         policy = replace(policy, subset=subset_of(policy))
     request = bound(request, homes)
     packs = any(multiplier < 0 for multiplier in policy.weighers.values())

@@ -31,6 +31,10 @@ def policy_of(request: ScheduleRequest, stored: Policy | None = None) -> Policy:
     """The policy in force (or `stored`) with what the request overrides. Raises Invalid for an unknown filter or
     weigher."""
     stored = stored or in_force().policy
+    if stored.home_cell != settings.PORTAL_CELL:
+        stored = replace(stored, home_cell=settings.PORTAL_CELL)
+    if request.filters is None and request.weighers is None and request.group is None:
+        return stored
     names = request.filters if request.filters is not None else stored.filters
     for name in names:
         if name not in filter_list.BY_NAME:
@@ -48,7 +52,6 @@ def policy_of(request: ScheduleRequest, stored: Policy | None = None) -> Policy:
         filters=tuple(names),
         weighers=multipliers,
         subset=1 if is_soft else stored.subset,
-        home_cell=settings.PORTAL_CELL,
     )
 
 

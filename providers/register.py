@@ -55,9 +55,8 @@ def register(new: NewProvider) -> tuple[Tree, OwnRow]:
     check_properties(of_class, new.properties)
     provider_id = new.id or uuid4()
     root_id = _root_of(new, home, provider_id)
-    location = _located(provider_id) or Location(
-        provider_id, root_id, home, of_class.name, open_shard(home, of_class.name)
-    )
+    located = _located(provider_id) if new.id else None
+    location = located or Location(provider_id, root_id, home, of_class.name, open_shard(home, of_class.name))
     if location != Location(provider_id, root_id, home, of_class.name, location.shard):
         raise Conflict(f"{provider_id} is in use elsewhere: ids are never reused")
     _write_lookups(new, location)

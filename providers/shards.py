@@ -1,5 +1,6 @@
 """The shard directory: which partitions of the capacity table there are. A provider keeps its shard for life."""
 
+import threading
 import time
 from collections.abc import Sequence
 
@@ -11,6 +12,9 @@ from store.session import QUORUM, READ, keyspace, read
 TRIES = 8
 KNOWN_SECONDS = 5.0
 _known: dict[tuple[str, Home, str], tuple[float, int]] = {}
+WITHOUT_A_LOOK = 16  # registrations that a process puts into a shard before it counts its rows again
+_room: dict[tuple[str, Home, str], tuple[int, int]] = {}  # the last shard as it was counted, and how many more go in
+_taking = threading.Lock()
 
 SIZE = 256  # providers a shard, about: one shard costs the same to query at 100 hosts and at 100,000
 
@@ -61,9 +65,18 @@ def has_providers(home: Home) -> bool:
 
 def open_shard(home: Home, resource_class: str) -> int:
     """The shard that a new provider goes into; opens another one when the last is full. Raises Undecided."""
+    key = (keyspace(home.datacenter), home, resource_class)
+    with _taking:
+        shard, more = _room.get(key, (0, 0))
+        if more:
+            _room[key] = (shard, more - 1)
+            return shard
     for _ in range(TRIES):
         count = shards(home, resource_class, QUORUM)
-        if count and _size(home, resource_class, count - 1) < SIZE:
+        room = SIZE - _size(home, resource_class, count - 1) if count else 0
+        if room > 0:
+            with _taking:
+                _room[key] = (count - 1, min(room, WITHOUT_A_LOOK) - 1)
             return count - 1
         # Whatever comes of it (another registration may have opened it, the answer may be lost): look again. Only a
         # shard that the directory names is ever searched.

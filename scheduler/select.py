@@ -26,8 +26,12 @@ class Filtered:
 def enabled_filters(policy: Policy) -> tuple[Filter, ...]:
     """The policy's filters in the order of FILTERS; those that can't be switched off are always among them."""
     names = {*policy.filters, *filter_list.ALWAYS}
-    chosen = (one for one in filter_list.FILTERS if one.name in names)
-    return tuple(replace(one, check=one.under(policy)) if one.under else one for one in chosen)
+    return tuple(_under(policy, one) for one in filter_list.FILTERS if one.name in names)
+
+
+def _under(policy: Policy, one: Filter) -> Filter:
+    check = one.under(policy) if one.under else None
+    return replace(one, check=check) if check else one
 
 
 def run_filters(candidates: Iterable[Candidate], resource: Resource, filters: Sequence[Filter]) -> Filtered:

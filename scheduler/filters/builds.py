@@ -5,9 +5,12 @@ from scheduler.filters.kind import Check, Filter
 from scheduler.types import Candidate, Policy, Refusal, Resource
 
 
-def under(policy: Policy) -> Check:
+def under(policy: Policy) -> Check | None:
+    if not policy.max_builds:
+        return None
+
     def check(candidate: Candidate, resource: Resource) -> Refusal | None:
-        if policy.max_builds and candidate.builds >= policy.max_builds:
+        if candidate.builds >= policy.max_builds:
             return Refusal(reasons.BUILDS, f"has {candidate.builds} builds in flight, {policy.max_builds} are the most")
         return None
 

@@ -5,10 +5,13 @@ from scheduler.filters.kind import Check, Filter
 from scheduler.types import Candidate, Policy, Refusal, Resource
 
 
-def under(policy: Policy) -> Check:
+def under(policy: Policy) -> Check | None:
+    if not policy.max_instances:
+        return None
+
     def check(candidate: Candidate, resource: Resource) -> Refusal | None:
         there = candidate.instances + candidate.claims
-        if policy.max_instances and there >= policy.max_instances:
+        if there >= policy.max_instances:
             return Refusal(reasons.CROWD, f"has {there} instances and claims, {policy.max_instances} are the most")
         return None
 

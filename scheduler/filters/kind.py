@@ -14,11 +14,11 @@ class Filter:
 
     `pushed_down` says that the resource class turns it into part of its query, so that Cassandra has already applied it
     to what a sampled search sees (a full sweep and `explain` apply it here, to count what it removed). `under` makes
-    the check of a filter whose limits the policy has.
+    the check of a filter whose limits the policy has; None: it has none.
     """
 
     name: str
     reason: str
     pushed_down: bool
     check: Check
-    under: Callable[[Policy], Check] | None = None
+    under: Callable[[Policy], Check | None] | None = None

@@ -62,15 +62,21 @@ def at_once(jobs, do):
 
 def test_who_comes_meanwhile_goes_together(patient):
     gate = Gate(lambda jobs: [10 * job for job in jobs], lambda: queue._waiting, 11)
-    queue = Together(gate, lambda jobs, job: True)
+    queue = Together(gate, lambda jobs, job: True, lambda: 8)
     assert at_once(range(12), lambda job: queue.do("here", job)) == [10 * job for job in range(12)]
-    assert [len(jobs) for (jobs,) in gate.calls] == [1, together.MOST, 11 - together.MOST]
+    assert [len(jobs) for (jobs,) in gate.calls] == [1, 8, 3]
     assert queue._waiting == {}
+
+
+def test_with_one_at_a_time_nobody_waits():
+    both = threading.Barrier(2, timeout=20)
+    queue = Together(lambda jobs: [both.wait() >= 0 for _ in jobs], lambda jobs, job: True, lambda: 1)
+    assert at_once(range(2), lambda job: queue.do("here", job)) == [True, True]
 
 
 def test_who_may_not_join_goes_later(patient):
     gate = Gate(lambda jobs: list(jobs), lambda: queue._waiting, 6)
-    queue = Together(gate, lambda jobs, job: jobs[0] % 2 == job % 2)
+    queue = Together(gate, lambda jobs, job: jobs[0] % 2 == job % 2, lambda: 8)
     assert at_once(range(7), lambda job: queue.do("here", job)) == list(range(7))
     assert sorted(sorted(jobs) for (jobs,) in gate.calls) == [[0], [1, 3, 5], [2, 4, 6]]
 
@@ -80,7 +86,7 @@ def test_an_error_is_everybodys_and_the_next_goes_on(patient):
         raise ValueError(str(len(jobs)))
 
     gate = Gate(fail, lambda: queue._waiting, 3)
-    queue = Together(gate, lambda jobs, job: True)
+    queue = Together(gate, lambda jobs, job: True, lambda: 8)
 
     def do(job):
         try:
@@ -100,7 +106,7 @@ def test_nobody_waits_long_for_one_without_an_answer():
             held.wait(30)
         return list(jobs)
 
-    queue = Together(run, lambda jobs, job: True)
+    queue = Together(run, lambda jobs, job: True, lambda: 8)
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(queue.do, "here", "slow")
         until(lambda: queue._waiting)
