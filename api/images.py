@@ -104,6 +104,8 @@ def request_life_image(view: RequestView, request: HttpRequest) -> Image:
     image["requested_by"] = view.username
     if view.explanation is not None:
         image["explain"] = explanation_image(view.explanation, request)
+    if at_least(request, "1.1"):
+        image["decision"] = view.plan.decided if view.plan else None
     return image
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -72,7 +73,8 @@ class ClaimAdmin(RecordAdmin):
     def tools(self, request: HttpRequest, record: Record) -> Sequence[tuple[str, str]]:
         begin = record.created_at - dt.timedelta(minutes=1) if record.created_at else None
         story = events_url(claim=record.id, cell=record.home.cell, order="oldest", **{"from": begin})
-        tools = [("Events", story)]
+        why = f"{reverse('explain-request', args=[record.request_id])}?{urlencode({'provider': record.provider_id})}"
+        tools = [("Explain", why), ("Events", story)]
         if record.kind == CLAIM and role_of(request.user) in (OPERATOR, ADMIN):
             tools.append(("Release…", f"{reverse('admin:conductor_release_claims')}?claim={record.id}"))
         return tools

@@ -29,7 +29,7 @@ from store.session import keyspace, write_many
 _noted_hours: set[tuple[str, str, dt.datetime]] = set()
 
 
-def plan_of(assignment: Assignment) -> Plan:
+def plan_of(assignment: Assignment, decided: Mapping[str, Any] | None = None) -> Plan:
     """The assignment as a plan. On one tree one transaction makes all claims; over several each tree is held first, and
     a group is one more. What is bound to a place in a group has no alternates: they would be other places."""
     members = tuple(
@@ -43,7 +43,8 @@ def plan_of(assignment: Assignment) -> Plan:
     )
     one_tree = len({m.tries[0].root_id for m in members}) == 1
     domains = frozenset(place for u in assignment.units if u.resource.group for place in u.resource.group.domains)
-    return Plan(holds=not one_tree or any(m.tries[0].place for m in members), members=members, domains=domains)
+    holds = not one_tree or any(m.tries[0].place for m in members)
+    return Plan(holds, members, domains, decided)
 
 
 def accept(

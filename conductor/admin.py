@@ -10,9 +10,10 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
+from conductor.explain_sections import explanation_sections
 from conductor.find import RequestFilter, list_requests, read_request
 from conductor.headroom_admin import headroom_page
 from conductor.models import RequestRecord
@@ -67,6 +68,7 @@ class RequestAdmin(RecordAdmin):
             ("Made", time(record.created_at)),
             ("Changed", time(record.updated_at)),
             ("Reason", record.reason or None),
+            *_decision(record),
         ]
         return [
             Section("Request", facts=facts),
@@ -78,7 +80,10 @@ class RequestAdmin(RecordAdmin):
 
     def tools(self, request: HttpRequest, record: RequestView) -> Sequence[tuple[str, str]]:
         begin = record.created_at - dt.timedelta(minutes=1) if record.created_at else None
-        return [("Events", events_url(request=record.request_id, order="oldest", **{"from": begin}))]
+        return [
+            ("Explain", reverse("explain-request", args=[record.request_id])),
+            ("Events", events_url(request=record.request_id, order="oldest", **{"from": begin})),
+        ]
 
     def get_urls(self) -> list[URLPattern]:
         release, headroom = map(self.admin_site.admin_view, (self.release_view, self.headroom_view))
@@ -133,15 +138,17 @@ def _what_came(record: RequestView) -> list[Section]:
     headers = ["Claim", "Provider", "Resource class", "Amounts", "State"]
     sections = [Section("Claims and instances", headers=headers, rows=rows, empty="Nothing is claimed.")]
     if record.explanation:
-        sections.append(_explanation(record.explanation))
+        sections += explanation_sections(record.explanation, "Why")
     return sections
 
 
-def _explanation(explanation: Mapping[str, Any]) -> Section:
-    rows = [[s["stage"], s["left"], s["removed"], s["reason"]] for s in explanation.get("funnel", ())]
-    facts = [("Considered", explanation.get("considered"))]
-    facts += [("Nearest", f"{n['name']}: short by {words(n['short_by'])}") for n in explanation.get("nearest", ())]
-    return Section("Why", facts=facts, headers=["Stage", "Left", "Removed", "Reason"], rows=rows)
+def _decision(record: RequestView) -> list[tuple[str, Any]]:
+    how = record.plan.decided if record.plan else None
+    if how is None:
+        return []
+    policy = f"version {how['policy']} of the policy" if how["policy"] else "the settings"
+    found = f"{how['fitting']} that fit in {how['shards']} of {how['of_shards']} shards"
+    return [("Decided", f"by {policy}, search: {how['search']}, among {found}")]
 
 
 def _plan(record: RequestView) -> Section:

@@ -8,7 +8,7 @@ from uuid import UUID
 from conductor.exact import decide_exactly, everybody, trees_among
 from conductor.explain import explain_resource, explanation, misses_of, one_tree_stage
 from conductor.measures import SHARDS, subset_of
-from conductor.types import Decision, DryRun, ScheduleRequest
+from conductor.types import Decision, DryRun, ScheduleRequest, Seen
 from conductor.wish import bound, homes_of, is_drawn, policy_of
 from providers.candidates import sample
 from providers.reread import beside
@@ -36,10 +36,10 @@ def decide(request: ScheduleRequest, rng: random.Random, stored: Policy | None =
     packs = any(multiplier < 0 for multiplier in policy.weighers.values())
     exact = request.search == "all" or is_drawn(request) or (packs and _few_enough(request, homes, policy))
     if not exact:
-        found = _from_samples(request, homes, policy, rng)
+        found, seen = _from_samples(request, homes, policy, rng)
         if found is not None:
             told = explain_resource(request.resources[0], homes, policy)[0] if request.explain else None
-            return Decision(found, told, policy.version)
+            return Decision(found, told, policy.version, seen)
     return decide_exactly(request, homes, policy, rng)
 
 
@@ -67,8 +67,8 @@ def _few_enough(request: ScheduleRequest, homes: Sequence[Home], policy: Policy)
 
 def _from_samples(
     request: ScheduleRequest, homes: Sequence[Home], policy: Policy, rng: random.Random
-) -> Assignment | None:
-    """An assignment among samples of each resource's providers, or None.
+) -> tuple[Assignment | None, Seen]:
+    """An assignment among samples of each resource's providers, or None; and what they were.
 
     Hosts and GPUs that were sampled each for itself rarely meet on one tree. So with children among them, what else is
     on the trees of a sample is read, of the rarest resource's first: the trees that it leaves are the fewest.
@@ -78,8 +78,10 @@ def _from_samples(
     for one in samples:
         SHARDS.observe(one.shards_read)
     fitting: list[Sequence[Candidate]] = [one.fitting for one in samples]
+    of = [(len(one.fitting), one.shards_read, one.shards) for one in samples]
+    looked = Seen("sample", *map(sum, zip(*of, strict=True)))
     if len(samples) == 1 or all(c.parent_id is None for one in fitting for c in one):
-        return assign_in_one_cell(request.resources, fitting, request.count, {}, policy, rng)
+        return assign_in_one_cell(request.resources, fitting, request.count, {}, policy, rng), looked
     filters = enabled_filters(policy)
     classes = {resource.resource_class for resource in request.resources}
     seen: dict[UUID, Candidate] = {}
@@ -96,8 +98,8 @@ def _from_samples(
         trees = trees_of([list(seen.values())])
         found = assign_in_one_cell(request.resources, known, request.count, trees, policy, rng)
         if found is not None:
-            return found
-    return None
+            return found, looked
+    return None, looked
 
 
 def _fitting(

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from conductor.explain import explanation, misses_of, why_not
-from conductor.types import Decision, ScheduleRequest
+from conductor.types import Decision, ScheduleRequest, Seen
+from providers.candidates import Shard
 from providers.reread import reread
 from providers.sweeps import MANY, Swept, all_of, could_hold, fitting, sweep_all, sweep_some
 from scheduler.assign import Assignment
@@ -28,9 +29,10 @@ Everybody = Mapping[str, Swept]  # by resource class
 
 def decide_exactly(request: ScheduleRequest, homes: Sequence[Home], policy: Policy, rng: random.Random) -> Decision:
     """Raises StoreUnavailable when it takes longer than the policy lets a sweep take."""
-    is_plain = len(request.resources) == 1 and not request.explain
-    if is_plain and len(all_of(homes, request.resources[0].resource_class)) > MANY:
-        return _in_a_large_class(request, homes, policy, rng)
+    if len(request.resources) == 1 and not request.explain:
+        everywhere = all_of(homes, request.resources[0].resource_class)
+        if len(everywhere) > MANY:
+            return _in_a_large_class(request, homes, everywhere, policy, rng)
     everything, filtered = everybody(request, homes, policy)
     trees = trees_among(everything)
     found = _assign(request, [f.passed for f in filtered], trees, policy, rng)
@@ -56,22 +58,23 @@ def trees_among(everything: Everybody) -> Trees:
     return trees_of([swept.candidates for swept in everything.values()])
 
 
-def _in_a_large_class(request: ScheduleRequest, homes: Sequence[Home], policy: Policy, rng: random.Random) -> Decision:
+def _in_a_large_class(
+    request: ScheduleRequest, homes: Sequence[Home], everywhere: Sequence[Shard], policy: Policy, rng: random.Random
+) -> Decision:
     """One resource. Who fits is Cassandra's answer; who could fit if its row lagged is read whole, and for the
     explanation some more."""
     (resource,) = request.resources
     until = time.monotonic() + policy.sweep_seconds
-    filters = enabled_filters(policy)
+    filters, of_shards = enabled_filters(policy), len(everywhere)
     fit = fitting(homes, resource, policy, until)
     found = _assign(request, [fit], {}, policy, rng)
     if found is not None:
-        return Decision(found, None, policy.version)
+        return Decision(found, None, policy.version, Seen("all", len(fit), of_shards, of_shards))
     possible = could_hold(homes, resource, filters, until)
-    everywhere = all_of(homes, resource.resource_class)
     could = set(possible.shards)
     others = [shard for shard in everywhere if shard not in could]
     looked_at = [*possible.shards, *rng.sample(others, min(len(others), max(0, SHOWN - len(possible.shards))))]
-    swept = sweep_some(looked_at, resource.resource_class, until, len(everywhere))
+    swept = sweep_some(looked_at, resource.resource_class, until, of_shards)
     swept = replace(swept, providers=max(possible.providers, len(swept.candidates)))
     filtered = run_filters(swept.candidates, resource, filters)
     passed = {c.provider_id: c for c in (*fit, *filtered.passed)}
@@ -108,11 +111,14 @@ def _found(
     everything: Everybody,
     policy: Policy,
 ) -> Decision:
+    swept = [everything[resource.resource_class] for resource in request.resources]
+    of = [(len(f.passed), one.of_shards, one.of_shards) for f, one in zip(filtered, swept, strict=True)]
+    seen = Seen("all", *map(sum, zip(*of, strict=True)))
     if not request.explain:
-        return Decision(found, None, policy.version)
-    resource = request.resources[0]
-    misses, of_class = misses_of(filtered[0].short, resource), everything[resource.resource_class]
-    return Decision(found, explanation(resource, policy, filtered[0].funnel, misses, of_class), policy.version)
+        return Decision(found, None, policy.version, seen)
+    resource, of_class = request.resources[0], swept[0]
+    told = explanation(resource, policy, filtered[0].funnel, misses_of(filtered[0].short, resource), of_class)
+    return Decision(found, told, policy.version, seen)
 
 
 def _assign(

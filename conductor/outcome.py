@@ -118,7 +118,8 @@ def replay(row: RequestRow) -> Outcome | None:
         return None
     if row.state == SCHEDULING and row.plan is not None and len(parts) < len(row.plan.members):
         return None
-    return Placed(row.request_id, claim_images(row, parts), max(1, row.attempts), replayed=True)
+    decided = row.plan.decided if row.plan else None
+    return Placed(row.request_id, claim_images(row, parts), max(1, row.attempts), replayed=True, decided=decided)
 
 
 def no_valid_host(row: RequestRow, decision: Decision) -> NoValidHost:

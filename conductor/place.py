@@ -41,7 +41,7 @@ def schedule(request: ScheduleRequest) -> Outcome:
             return _repeat(request, earlier, until)
 
     decision = _decide(request)
-    plan = plan_of(decision.assignment) if decision.assignment else None
+    plan = plan_of(decision.assignment, decision.how) if decision.assignment else None
     request_id = request.request_id or new_request_id(request, plan)
     if request_id is None or home_of(request_id) is None:  # no cell, so nowhere to write the refusal down
         return outcome.nowhere(decision)
@@ -62,7 +62,7 @@ def _repeat(request: ScheduleRequest, earlier: RequestRow, until: float) -> Outc
     decision = _decide(request)
     if decision.assignment is None:
         return outcome.no_valid_host(row, decision)
-    plan = plan_of(decision.assignment)
+    plan = plan_of(decision.assignment, decision.how)
     again = begin_again(row, plan)
     return _carry_out(request, again, plan, decision, until) if again else Pending(row.request_id)
 
@@ -90,7 +90,7 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
             ask_the_shadow(request, row.request_id)
             explanation = decision.explanation.as_json() if decision.explanation else None
             claims = outcome.claim_images(placed.row, tried.parts, placed.tree)
-            return Placed(row.request_id, claims, attempts, explanation)
+            return Placed(row.request_id, claims, attempts, explanation, decided=plan.decided)
         abort(row, tried.parts)
         if tried.taken_over:
             return Pending(row.request_id)
@@ -100,7 +100,7 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
         if decision.assignment is None:
             answer = outcome.no_valid_host(row, decision)
             return answer if refuse(row, "no_valid_host", {"explain": answer.explanation}) else Pending(row.request_id)
-        plan = plan_of(decision.assignment)
+        plan = plan_of(decision.assignment, decision.how)
         # Written before any of its claims, with a new epoch, so that no old id is claimed again.
         moved = move(row, SCHEDULING, epoch=row.epoch + 1, plan=plan_json(plan), lease_until=lease_end())
         if moved is None:

@@ -189,7 +189,8 @@ def plan_json(plan: Plan) -> str:
             "members": [
                 [m.number, m.resource_class, dict(m.amounts), [_try_json(t) for t in m.tries]] for m in plan.members
             ],
-        },
+        }
+        | ({"decided": dict(plan.decided)} if plan.decided else {}),
         separators=(",", ":"),
     )
 
@@ -229,7 +230,7 @@ def _plan(text: str | None) -> Plan | None:
         PlannedMember(number, name, amounts, tuple(Try(UUID(t[0]), t[1], UUID(t[2]), *t[3:]) for t in tries))
         for number, name, amounts, tries in stored["members"]
     ]
-    return Plan(stored["holds"], tuple(members))
+    return Plan(stored["holds"], tuple(members), decided=stored.get("decided"))
 
 
 def _parts(text: str | None) -> tuple[Part, ...]:

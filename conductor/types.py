@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -86,6 +86,7 @@ class Plan:
     holds: bool
     members: tuple[PlannedMember, ...]
     domains: frozenset[str] = frozenset()  # the places there are for a group that spreads; not stored: joining is first
+    decided: Mapping[str, Any] | None = None  # how; None: it was looked at first, or an older release made it
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +154,30 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a decision chose from: `fitting` providers, found by that `search` in so many shards (of 256 providers each,
+    about) of so many; of several resources the sums."""
+
+    search: str
+    fitting: int
+    shards: int
+    of_shards: int
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Where everything goes; or, with `assignment` None, why not (of the resource that found no place). `policy` is the
-    version that decided."""
+    version that decided, and `seen` what it chose from."""
 
     assignment: Assignment | None
     explanation: Explanation | None
     policy: int = 0
+    seen: Seen | None = None
+
+    @property
+    def how(self) -> Mapping[str, Any] | None:
+        """In the API's form."""
+        return {"policy": self.policy, **asdict(self.seen)} if self.seen else None
 
 
 PLAN_CHANGED = "plan_changed"  # why a request failed whose own plan did not hold any more
@@ -186,6 +204,7 @@ class Placed:
     attempts: int
     explanation: Mapping[str, Any] | None = None
     replayed: bool = False
+    decided: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,13 @@ SHAPES: dict[str, Shape] = {
     "Request": thing(**REQUEST),
     "RequestPage": page("Request"),
     "RequestLife": thing(
-        optional="explain",
+        optional="explain decision",
         **REQUEST,
         history=some(thing(at=TIME, state=TEXT, who=TEXT, why=TEXT)),
         request={"type": "object", "description": "As it was sent"},
         requested_by=TEXT,
         explain=ref("Explanation"),
+        decision=maybe(ref("Decision")),
     ),
     "Instance": thing(
         "What a consumed claim became; amounts are positive, what it uses.",

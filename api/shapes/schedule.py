@@ -82,12 +82,22 @@ SHAPES: dict[str, Shape] = {
         explain={**FLAG, "default": False},
     ),
     "Placed": thing(
-        optional="explain",
+        optional="explain decision",
         request_id=UUID,
         state=either("claimed"),
         claims=some(ref("Claim")),
         attempts=WHOLE,
         explain=ref("Explanation"),
+        decision=maybe(ref("Decision")),
+    ),
+    "Decision": thing(
+        "Since 1.1. The version of the policy that decided, and what it chose from: providers that fit, in so many "
+        "shards of so many. Null for a plan that was looked at first.",
+        policy=WHOLE,
+        search=either("sample", "all"),
+        fitting=WHOLE,
+        shards=WHOLE,
+        of_shards=WHOLE,
     ),
     "DryRun": thing(
         "The best that fit; nothing was written. `plan` (since 1.1): where all of the request would go, to commit; "

@@ -10,6 +10,7 @@ from api.answers import answer
 from api.describe import describes
 from api.fields import Fields, parse_uuid
 from api.parse.schedule import schedule_request
+from api.parse.stored import asked_again
 from api.query import Query
 from api.strict_json import read_object
 from api.view import View, identifier
@@ -53,9 +54,7 @@ class RequestExplain(View):
     def get(self, request: Request, request_id: str) -> HttpResponse:
         providers = _providers(self.query())
         view = read_request(identifier(request_id, "request"))
-        body = {name: value for name, value in view.body.items() if name != "plan"}
-        wanted, _ = schedule_request(body, Fields(body), None, view.username)
-        return answer(_explained(wanted, providers))
+        return answer(_explained(asked_again(view), providers))
 
 
 def _providers(query: Query) -> list[UUID]:

@@ -150,6 +150,8 @@ def _placed(request: HttpRequest, outcome: Placed) -> dict[str, object]:
     }
     if outcome.explanation is not None:
         body["explain"] = explanation_image(outcome.explanation, request)
+    if at_least(request, "1.1"):
+        body["decision"] = outcome.decided
     return body
 
 

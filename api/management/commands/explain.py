@@ -10,10 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from api.fields import Fields
 from api.parse.schedule import schedule_request
+from api.parse.stored import asked_again
 from api.problems import Refused
 from conductor.explain import explain_request
 from conductor.find import read_request
-from conductor.types import Explanation
+from conductor.types import Explanation, ScheduleRequest
 from providers.refusals import Invalid, NotFound
 
 
@@ -26,8 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            body = _body(options["request"])
-            wanted, _ = schedule_request(body, Fields(body), None, "")
+            wanted = _wanted(options["request"])
             explanations, reasons = explain_request(wanted, [_id(one) for one in options["provider"]])
         except (Invalid, NotFound) as error:
             raise CommandError(str(error)) from error
@@ -53,12 +53,13 @@ class Command(BaseCommand):
             self.stdout.write(f"  change  {change.text}")
 
 
-def _body(given: str) -> dict[str, Any]:
+def _wanted(given: str) -> ScheduleRequest:
     try:
         request_id = UUID(given)
     except ValueError:
-        return _from_file(given)
-    return {name: value for name, value in read_request(request_id).body.items() if name != "plan"}
+        body = _from_file(given)
+        return schedule_request(body, Fields(body), None, "")[0]
+    return asked_again(read_request(request_id))
 
 
 def _from_file(path: str) -> dict[str, Any]:
