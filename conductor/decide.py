@@ -38,7 +38,7 @@ def decide(request: ScheduleRequest, rng: random.Random, stored: Policy | None =
     if not exact:
         found, seen = _from_samples(request, homes, policy, rng)
         if found is not None:
-            told = explain_resource(request.resources[0], homes, policy)[0] if request.explain else None
+            told = explain_resource(request.resources[0], homes, policy) if request.explain else None
             return Decision(found, told, policy.version, seen)
     return decide_exactly(request, homes, policy, rng)
 

@@ -1,6 +1,7 @@
 """Says why: the funnel, the nearest misses, what would make a request fit, and any one provider's reason."""
 
 import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -43,16 +44,21 @@ class Reason:
 
 def explain_request(request: ScheduleRequest, providers: Sequence[UUID] = ()) -> tuple[list[Explanation], list[Reason]]:
     """As things are now: of each resource the funnel and what would make it fit, and each named provider's reason.
-    Reads only; every provider of the classes asked for. Raises Invalid, NotFound for a provider of no such class."""
+    Reads only; every provider of the classes asked for. Raises Invalid, NotFound for a provider of no such class,
+    StoreUnavailable when it takes longer than the policy lets a sweep take."""
     homes = homes_of(request)
     request, policy = bound(request, homes), policy_of(request)
     filters = enabled_filters(policy)
     explanations: list[Explanation] = []
     said: list[Reason] = []
     named = set(providers)
+    swept: dict[str, Swept] = {}
+    until = time.monotonic() + policy.sweep_seconds
     for resource in request.resources:
-        told, everybody = explain_resource(resource, homes, policy)
-        explanations.append(told)
+        if resource.resource_class not in swept:
+            swept[resource.resource_class] = sweep_all(homes, resource.resource_class, until)
+        everybody = swept[resource.resource_class].candidates
+        explanations.append(_explained(resource, swept[resource.resource_class], policy))
         there = {c.provider_id: c for c in everybody if c.provider_id in named}
         said += [Reason(there[one], resource, fits(there[one], resource, filters)) for one in providers if one in there]
     unknown = named - {reason.candidate.provider_id for reason in said}
@@ -62,14 +68,17 @@ def explain_request(request: ScheduleRequest, providers: Sequence[UUID] = ()) ->
     return explanations, said
 
 
-def explain_resource(
-    resource: Resource, homes: Sequence[Home], policy: Policy
-) -> tuple[Explanation, Sequence[Candidate]]:
-    """Of a resource that is bound (conductor/wish.py), with all its providers."""
-    swept = sweep_all(homes, resource.resource_class)
+def explain_resource(resource: Resource, homes: Sequence[Home], policy: Policy) -> Explanation:
+    """Of a resource that is bound (conductor/wish.py). Raises StoreUnavailable when it takes longer than the policy
+    lets a sweep take."""
+    until = time.monotonic() + policy.sweep_seconds
+    return _explained(resource, sweep_all(homes, resource.resource_class, until), policy)
+
+
+def _explained(resource: Resource, swept: Swept, policy: Policy) -> Explanation:
     filtered = run_filters(swept.candidates, resource, enabled_filters(policy))
     misses = misses_of(filtered.short, resource)
-    return explanation(resource, policy, filtered.funnel, misses, swept), swept.candidates
+    return explanation(resource, policy, filtered.funnel, misses, swept)
 
 
 def explanation(

@@ -32,7 +32,7 @@ ALWAYS_READ = (
 ).split()
 SEEN_TO = ("cell", "state")  # by every query; they cannot be switched off
 Shard = tuple[Home, int]
-Stretch = tuple[str, Sequence[UUID]]  # bounds of the clustering columns, and their values
+Stretch = tuple[str, Sequence[Any]]  # bounds of the clustering columns, and their values
 SILENT = Signs(alive=False)
 _seen_versions: dict[tuple[Home, str, int], set[int]] = {}  # per shard
 

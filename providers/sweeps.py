@@ -75,9 +75,11 @@ def fitting(homes: Sequence[Home], resource: Resource, policy: Policy, until: fl
     """All that fit, read at LOCAL_QUORUM: the filters that can be are part of the query."""
     question = Question(resource, policy)
     wanted = all_of(homes, resource.resource_class)
+    named = resource.only_on
+    stretch = (" AND root_id IN ?", (sorted(named, key=str),)) if named is not None else ("", ())
     found: list[Candidate] = []
     for begin, some in _by(ASKED_AT_ONCE, wanted):
-        pages = read_many([question.of(shard) for shard in some], QUORUM)
+        pages = read_many([question.of(shard, stretch=stretch) for shard in some], QUORUM)
         for (home, _), rows in zip(some, pages, strict=True):
             found += question.fitting(home, rows)
         _in_time(until, begin + len(some), len(wanted), resource.resource_class)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from scheduler.select import pick, rank
+from scheduler.select import limits, pick, rank
 from scheduler.trees import Options, Part, Places, Trees, divided, fit_together, shapes
 from scheduler.types import Amounts, Candidate, Policy, Resource
 
@@ -36,7 +36,7 @@ class Board:
 
     def __init__(self, resources: Sequence[Resource], places: Mapping[UUID, Options], policy: Policy) -> None:
         self.resources = resources
-        self._policy = policy
+        self._policy, self._limits = policy, limits(policy)
         self._options = dict(places)
         self._best: dict[UUID, tuple[Key, Places]] = {}
         if len(resources) == 1:
@@ -74,7 +74,10 @@ class Board:
             bisect.insort(self._order, (self._best[at][0], at))
 
     def _look_at(self, at: UUID) -> None:
-        ranked = [rank(one, r, self._policy) for one, r in zip(self._options[at], self.resources, strict=True)]
+        ranked = [
+            rank((c for c in one if not any(over(c, r) for over in self._limits)), r, self._policy)
+            for one, r in zip(self._options[at], self.resources, strict=True)
+        ]
         places = fit_together(self.resources, [[r.candidate for r in one] for one in ranked])
         if places is not None:
             weight = sum(r.weight for one, c in zip(ranked, places, strict=True) for r in one if r.candidate is c)
@@ -143,4 +146,4 @@ def _take(boards: Mapping[Part, Board], candidate: Candidate, amounts: Amounts, 
 
 def _less(candidate: Candidate, amounts: Amounts, times: int) -> Candidate:
     left = {name: has - times * amounts.get(name, 0) for name, has in candidate.available.items()}
-    return replace(candidate, available=left)
+    return replace(candidate, available=left, claims=candidate.claims + times)

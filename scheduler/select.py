@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from scheduler import filters as filter_list
 from scheduler import weighers as weigher_list
-from scheduler.filters.kind import Filter
+from scheduler.filters.kind import Check, Filter
 from scheduler.types import Candidate, Policy, Ranked, Resource, Stage
 from scheduler.weighers.kind import Weigh
 
@@ -27,6 +27,13 @@ def enabled_filters(policy: Policy) -> tuple[Filter, ...]:
     """The policy's filters in the order of FILTERS; those that can't be switched off are always among them."""
     names = {*policy.filters, *filter_list.ALWAYS}
     return tuple(_under(policy, one) for one in filter_list.FILTERS if one.name in names)
+
+
+def limits(policy: Policy) -> list[Check]:
+    """What the enabled filters refuse by the policy's numbers alone: each copy of a request counts for the next."""
+    enabled = {*policy.filters, *filter_list.ALWAYS}
+    bound = [one.under(policy) for one in filter_list.FILTERS if one.under and one.name in enabled]
+    return [check for check in bound if check is not None]
 
 
 def _under(policy: Policy, one: Filter) -> Filter:

@@ -1,10 +1,12 @@
 """A class with many shards is not read whole before a "no": what is said is what reading all of it would say."""
 
+from uuid import UUID
+
 import pytest
 
 from conductor import exact
 from conductor.decide import decide
-from conductor.place import rng
+from conductor.place import rng, schedule
 from conductor.types import ScheduleRequest
 from conductor.wish import homes_of, policy_of
 from providers import sweeps
@@ -108,3 +110,14 @@ def test_a_time_that_is_up_is_no_no(cell, host, ask, large, monkeypatch):
     request = ask(compute(10_000))
     with pytest.raises(StoreUnavailable, match="of 20 shards of compute"):
         sweeps.could_hold(homes_of(request), request.resources[0], enabled_filters(policy_of(request)), 0.0)
+
+
+def test_with_a_request_that_is_named(cell, host, ask, large):
+    hosts = {host().id for _ in range(4)}
+    placed = schedule(ask(compute(1), search="sample"))
+    at = UUID(placed.claims[0]["provider"])
+    assert where(ask(compute(1), same_host_as=frozenset({placed.request_id}))) == {at}
+    apart = ask(compute(1), different_host_from=frozenset({placed.request_id}), count=3, weighers={"free_amount": 1.0})
+    assert at not in where(apart) <= hosts
+    refused = where(ask(compute(8), same_host_as=frozenset({placed.request_id})))
+    assert {stage.stage: stage.left for stage in refused.funnel}["hosts"] == 1

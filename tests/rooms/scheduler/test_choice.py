@@ -122,3 +122,12 @@ def test_what_is_missing_is_missing_only_when_nothing_fits_any_more(cloud, wante
     found = assign([wanted], [fitting], count, chosen, random.Random(seed))
     room = sum(min([count, *(one.available.get(n, 0) // v for n, v in wanted.amounts.items() if v)]) for one in fitting)
     assert len(found.units) == min(count, room)
+
+
+@pytest.mark.parametrize("limit", ["max_instances", "max_builds"])
+def test_copies_of_a_request_count_for_the_limits_of_a_host(limit):
+    hosts = [candidate(n, heartbeat="agent", available={"vcpus": 100}, claims=n) for n in range(3)]
+    under = policy(filters=("crowd", "builds"), **{limit: 3})
+    found = assign([resource(vcpus=1)], [hosts], 10, under, random.Random(1))
+    assert Counter(unit.tries[0].name for unit in found.units) == {"host-0": 3, "host-1": 2, "host-2": 1}
+    assert found.missing == {0: 4}
