@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
+from claims.overtaken import tries
 from providers.cells import home_of_number, slot_of
 from providers.refusals import Undecided
 from scheduler.types import AFFINITY, ANTI_AFFINITY, SOFT_POLICIES, SPREAD
@@ -85,7 +86,7 @@ def join(group: Group, joining: Sequence[Membership], domains: Collection[str] =
     if group.policy == AFFINITY and len({one.place for one in joining}) > 1:
         return Barred()
     is_first = group.policy != AFFINITY or not _shared(group)
-    for _ in range(TRIES):
+    for _ in tries():
         outcome = _until_answered("claims.join", group, _joining(group, joining, is_first))
         if isinstance(outcome, Applied):
             return Joined()
@@ -102,7 +103,7 @@ def join(group: Group, joining: Sequence[Membership], domains: Collection[str] =
 
 
 def _join_spread(group: Group, joining: Sequence[Membership], domains: Collection[str]) -> Joined | Barred:
-    for _ in range(TRIES):
+    for _ in tries():
         rows = read(f"SELECT * FROM {_table(group.home)} WHERE project = ? AND group_id = ?", group.key)
         there = {row["owner"]: row["place"] for row in rows if row["owner"] is not None}
         if all(one.claim_id in there for one in joining):
@@ -152,7 +153,7 @@ def _leave(group: Group, one: Membership) -> None:
     if group.policy != AFFINITY:
         _until_answered("claims.leave", group, [mine])
         return
-    for _ in range(TRIES):
+    for _ in tries():
         for batch in ([mine, fewer], [mine, last]):
             if isinstance(_until_answered("claims.leave", group, batch), Applied):
                 return

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from claims.overtaken import tries
 from providers.records import Record, Tree, read_tree, record_of
 from providers.refusals import Undecided
 from store.failures import StoreUnavailable
@@ -25,17 +26,21 @@ def repeat(
     it. `read_first` (classes whose amounts are maps): gives it the tree, and reads again when something else happened
     meanwhile. Raises Undecided; StoreUnavailable when it certainly was not run."""
     outcome: Outcome = Unknown("not run yet")
-    for attempt in range(TRIES):
+    attempt = 0  # that got no answer
+    for _ in tries():
         tree = None
         try:
             tree = read_tree(home, root_id) if read_first else None
             outcome = run(build(tree), home.datacenter, name, attempt)
         except StoreUnavailable as error:
-            if attempt == 0:
+            if not attempt:
                 raise
             outcome = Unknown(str(error))  # the tries before this one got no answer: one may have been applied
         if isinstance(outcome, Unknown):
-            time.sleep(PAUSE * attempt)
+            attempt += 1
+            if attempt == TRIES:
+                break
+            time.sleep(PAUSE * (attempt - 1))
             continue
         overtaken = tree is not None and isinstance(outcome, Refused) and _generation(outcome) != tree.generation
         if not overtaken:

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from claims.capacity import Shift, bump, needs_tree, negative, root_unchanged, summed, table, take_room
 from claims.lookups import write_before
+from claims.overtaken import tries
 from claims.together import Together
 from claims.types import HELD, Closed, Lost, Member, Order, Taken, Unsettled
 from events.types import CLAIM_HELD, CLAIM_TAKEN, News
@@ -21,8 +22,6 @@ from providers.projection import project_soon
 from providers.records import CLAIM, CLOSED, Tree, read_tree, tree_of
 from providers.resource_classes.registry import resource_class
 from store.lwt import Applied, Refused, Row, Statement, Unknown, run
-
-TRIES = 8  # of an operator's own class, whose claims are under `IF generation = ?` and lose to each other
 
 
 def take(order: Order, tell: bool = True) -> Taken | Lost | Closed | Unsettled:
@@ -53,9 +52,10 @@ def _news(kind: str, order: Order, m: Member) -> News:
 
 
 def _take_counted(order: Order) -> Taken | Lost | Closed | Unsettled:
-    """For maps: read, compare, and claim if nothing happened since; whoever was overtaken reads again."""
+    """For maps, whose claims are under `IF generation = ?` and lose to each other: read, compare, and claim if nothing
+    happened since."""
     result: Taken | Lost | Closed | Unsettled = Unsettled("not run yet")
-    for _ in range(TRIES):
+    for _ in tries():
         tree = read_tree(order.home, order.root_id)
         earlier = _earlier(order, {record.id: record.kind for record in tree.records})
         if earlier is not None:  # before the room, which this very claim may have taken

@@ -25,6 +25,7 @@ from scheduler.types import Candidate, Resource
 from store.home import Home
 from store.session import keyspace, write_many
 
+TRIES = 200  # of one plan, all members together: it is one row, and a member without alternates left gets a new plan
 # Hours that this process has put into the list of hours, per keyspace and cell; only after the write was acknowledged.
 _noted_hours: set[tuple[str, str, dt.datetime]] = set()
 
@@ -32,12 +33,13 @@ _noted_hours: set[tuple[str, str, dt.datetime]] = set()
 def plan_of(assignment: Assignment, decided: Mapping[str, Any] | None = None) -> Plan:
     """The assignment as a plan. On one tree one transaction makes all claims; over several each tree is held first, and
     a group is one more. What is bound to a place in a group has no alternates: they would be other places."""
+    most = max(1, TRIES // max(1, len(assignment.units)))
     members = tuple(
         PlannedMember(
             u.member,
             u.resource.resource_class,
             dict(u.resource.amounts),
-            tuple(_try(c, u.resource) for c in (u.tries[:1] if u.resource.group else u.tries)),
+            tuple(_try(c, u.resource) for c in u.tries[: 1 if u.resource.group else most]),
         )
         for u in assignment.units
     )

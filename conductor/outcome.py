@@ -14,10 +14,12 @@ from conductor.states import ACTIVE, BUILDING, CLAIMED, ENDED, FAILED, RELEASED,
 from conductor.types import PLAN_CHANGED, Contended, Decision, NoValidHost, Outcome, Part, Pending, Placed, PlanChanged
 from providers.image import Image
 from providers.records import CLAIM, CLOSED, INSTANCE, Record, Tree, record_of
+from providers.tree_columns import columns_of
 from store.home import Home
 from store.session import keyspace, read_many
 
 NOBODY = UUID(int=0)
+TOGETHER = 100  # records of one provider read by one query
 
 
 def parts_of(row: RequestRow) -> tuple[Part, ...]:
@@ -41,19 +43,21 @@ def planned_ids(row: RequestRow) -> list[UUID]:
 
 
 def records_of(parts: Sequence[Part]) -> list[Record | None]:
-    """The parts' records as they are now, in order; None for those that are gone. Bounded by the request's size."""
-    pages = read_many(
-        (
-            f"SELECT * FROM {keyspace(p.datacenter)}.provider_records "
-            "WHERE root_id = ? AND provider_id = ? AND record_id = ?",
-            [p.root_id, p.provider_id, p.claim_id],
+    """The parts' records as they are now, in order; None for those that are gone. Bounded by the request's size: one
+    query for up to TOGETHER of one provider."""
+    by_provider: dict[tuple[str, UUID, UUID, str], list[UUID]] = {}
+    for p in parts:
+        by_provider.setdefault((p.datacenter, p.root_id, p.provider_id, p.resource_class), []).append(p.claim_id)
+    queries: list[tuple[str, list[Any]]] = []
+    for (datacenter, root_id, provider_id, of_class), ids in by_provider.items():
+        cql = (
+            f"SELECT {columns_of(frozenset([of_class]))} FROM {keyspace(datacenter)}.provider_records "
+            "WHERE root_id = ? AND provider_id = ? AND record_id IN ?"
         )
-        for p in parts
-    )
-    return [
-        record_of(Home(p.cell, p.datacenter), rows[0]) if rows and rows[0]["kind"] else None
-        for p, rows in zip(parts, pages, strict=True)
-    ]
+        some = (ids[begin : begin + TOGETHER] for begin in range(0, len(ids), TOGETHER))
+        queries += [(cql, [root_id, provider_id, few]) for few in some]
+    found = {row["record_id"]: row for rows in read_many(queries) for row in rows if row["kind"]}
+    return [record_of(Home(p.cell, p.datacenter), found[p.claim_id]) if p.claim_id in found else None for p in parts]
 
 
 def state_of(row: RequestRow, parts: Sequence[Part], records: Sequence[Record | None]) -> str:

@@ -70,7 +70,8 @@ def _writes(behind: Behind, tree: Tree) -> Iterable[Write]:
     for own in tree.providers.values():
         yield _upsert(tree, own)
     yield from behind.others
-    for news in behind.news:
+    last = {news.provider_id: index for index, news in enumerate(behind.news)}
+    for index, news in enumerate(behind.news):
         if news.provider_id is None:
             yield from event_writes(behind.home, news)
             continue
@@ -83,7 +84,8 @@ def _writes(behind: Behind, tree: Tree) -> Iterable[Write]:
             root_id=tree.root_id,
             resource_class=provider.row["resource_class"] if provider else news.data.get("resource_class"),
             generation=tree.generation,
-            image=image_of(tree, provider) if provider else None,
+            # Of several about one provider the last has its row, for all of them: it is as it is after all of them.
+            image=image_of(tree, provider) if provider and last[news.provider_id] == index else None,
         )
 
 

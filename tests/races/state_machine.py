@@ -203,7 +203,8 @@ class TreeMachine(RuleBasedStateMachine):
             told = [(acts[n], acts[n].expect(model), got[n]) for n in order]
             if all(agree(e, g, "raced" if struck and act.point == acts[0].point else "") for act, e, g in told):
                 possible.append(model)
-        possible += self._overtaken(acts, got) if struck else []
+        if struck:
+            possible += [*self._overtaken(acts, got), *self._done_twice(acts, got)]
         if not possible:
             self._fail("no order of the last ones explains their answers")
         self._adopt(possible)
@@ -218,6 +219,21 @@ class TreeMachine(RuleBasedStateMachine):
             for order in itertools.permutations(others):
                 model = self.cast.model.copy()
                 if all(agree(acts[n].expect(model), got[n], "") for n in order):
+                    yield model
+
+    def _done_twice(self, acts: Sequence[Act], got: Sequence[Answer]) -> Iterator[Model]:
+        """What got no answer is done again, and others may have come in between: an id that was closed, removed, and is
+        closed once more."""
+        first = len(acts)
+        for twice, act in enumerate(acts):
+            if act.point != acts[0].point:
+                continue
+            for order in itertools.permutations(range(first + 1)):
+                if order.index(first) > order.index(twice):
+                    continue
+                model = self.cast.model.copy()
+                answers = ((n, acts[twice if n == first else n].expect(model)) for n in order)
+                if all(n == first or agree(e, got[n], "raced" if n == twice else "") for n, e in answers):
                     yield model
 
     def _answers(self, acts: Sequence[Act], lost: str) -> tuple[list[Answer], bool]:

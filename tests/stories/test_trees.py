@@ -145,7 +145,7 @@ def test_the_one_host_is_found_among_many_without_reading_all(cell, host, gpu_ho
         else:
             gpu_host(1)
     owns = gpu_host(1, traits=frozenset({"SSD"})) if rare == "host" else gpu_host(1)
-    monkeypatch.setattr("conductor.decide.sweep_all", None)  # a sample finds it
+    monkeypatch.setattr("conductor.exact.sweep_all", None)  # a sample finds it
     compute = Resource("compute", {"vcpus": 4}, required=frozenset({"SSD"} if rare == "host" else ()))
     decision = decide(ask(cell, compute, Resource(gpu, {"gpus": 1})), random.Random(3))
     assert [unit.tries[0].provider_id for unit in decision.assignment.units] == [own.id for own in owns]
