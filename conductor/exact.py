@@ -61,16 +61,16 @@ def trees_among(everything: Everybody) -> Trees:
 def _in_a_large_class(
     request: ScheduleRequest, homes: Sequence[Home], everywhere: Sequence[Shard], policy: Policy, rng: random.Random
 ) -> Decision:
-    """One resource. Who fits is Cassandra's answer; who could fit if its row lagged is read whole, and for the
-    explanation some more."""
+    """One resource. Where anybody could hold it, and who fits there, is Cassandra's answer. When nobody does, these
+    shards are read whole, for a row may lag, and for the explanation some more."""
     (resource,) = request.resources
     until = time.monotonic() + policy.sweep_seconds
     filters, of_shards = enabled_filters(policy), len(everywhere)
-    fit = fitting(homes, resource, policy, until)
+    possible = could_hold(homes, resource, filters, until)
+    fit = fitting(possible.shards, resource, policy, until)
     found = _assign(request, [fit], {}, policy, rng)
     if found is not None:
         return Decision(found, None, policy.version, Seen("all", len(fit), of_shards, of_shards))
-    possible = could_hold(homes, resource, filters, until)
     could = set(possible.shards)
     others = [shard for shard in everywhere if shard not in could]
     looked_at = [*possible.shards, *rng.sample(others, min(len(others), max(0, SHOWN - len(possible.shards))))]

@@ -1,7 +1,7 @@
 """Every provider of a class: for packing, explanations, and before anyone is told "no".
 
-Up to MANY shards all rows are read. Of a larger class Cassandra is asked twice, of every shard: who fits (`fitting`),
-and what the largest there is (`could_hold`): rows that could never do stay where they are.
+Up to MANY shards all rows are read. Of a larger class Cassandra is asked what the largest is in each shard
+(`could_hold`), and who fits in those where anybody could (`fitting`): rows that could never do stay where they are.
 """
 
 import math
@@ -71,10 +71,9 @@ def sweep_some(wanted: Sequence[Shard], resource_class_name: str, until: float, 
     return Swept(found, len(wanted), of_shards, time.monotonic() - began, len(found))
 
 
-def fitting(homes: Sequence[Home], resource: Resource, policy: Policy, until: float) -> list[Candidate]:
-    """All that fit, read at LOCAL_QUORUM: the filters that can be are part of the query."""
+def fitting(wanted: Sequence[Shard], resource: Resource, policy: Policy, until: float) -> list[Candidate]:
+    """All that fit in these shards, read at LOCAL_QUORUM: the filters that can be are part of the query."""
     question = Question(resource, policy)
-    wanted = all_of(homes, resource.resource_class)
     named = resource.only_on
     stretch = (" AND root_id IN ?", (sorted(named, key=str),)) if named is not None else ("", ())
     found: list[Candidate] = []
@@ -87,7 +86,8 @@ def fitting(homes: Sequence[Home], resource: Resource, policy: Policy, until: fl
 
 
 def could_hold(homes: Sequence[Home], resource: Resource, filters: Sequence[Filter], until: float) -> Possible:
-    """By the largest of each amount in a shard, empty or full; then of those alone that the other filters leave."""
+    """By the largest of each amount in a shard, as if all claims there had ended; then of those providers alone that
+    the other filters leave. Who fits now is in one of these shards."""
     of_class = resource_class(resource.resource_class)
     wanted = all_of(homes, of_class.name)
     others = [one for one in filters if one.name != "capacity"]
