@@ -21,7 +21,8 @@ from events.types import CLAIM_HELD, CLAIM_TAKEN, News
 from providers.projection import project_soon
 from providers.records import CLAIM, CLOSED, Tree, read_tree, tree_of
 from providers.resource_classes.registry import resource_class
-from store.lwt import Applied, Refused, Row, Statement, Unknown, run
+from store.failures import StoreUnavailable
+from store.lwt import Applied, Outcome, Refused, Row, Statement, Unknown, run
 
 
 def take(order: Order, tell: bool = True) -> Taken | Lost | Closed | Unsettled:
@@ -62,7 +63,7 @@ def _take_counted(order: Order) -> Taken | Lost | Closed | Unsettled:
             return earlier
         if not all(m.provider_id in tree.providers for m in order.members) or not _has_room([order], tree):
             return Lost(tree)
-        result = _run(order, tree)
+        result = _told(order, run(statements([order], tree), order.home.datacenter, "claims.take"))
         if not isinstance(result, Lost) or result.tree.generation == tree.generation:
             return result
     return result
@@ -76,16 +77,6 @@ def _has_room(orders: Sequence[Order], tree: Tree) -> bool:
     )
 
 
-def _run(order: Order, tree: Tree | None) -> Taken | Lost | Closed | Unsettled:
-    match run(statements([order], tree), order.home.datacenter, "claims.take"):
-        case Applied():
-            return Taken()
-        case Refused() as refused:
-            return _why(order, refused.rows)
-        case Unknown(error):
-            return Unsettled(error)
-
-
 def _run_several(orders: Sequence[Order]) -> list[Taken | Lost | Closed | Unsettled]:
     """Of one tree. A refused batch is split: out goes whoever the rows that it shows refuse alone; of the others as
     many as have room together go first, then the rest."""
@@ -93,21 +84,34 @@ def _run_several(orders: Sequence[Order]) -> list[Taken | Lost | Closed | Unsett
     groups = [list(range(len(orders)))]
     while groups:
         now = groups.pop()
-        if len(now) == 1:
-            found[now[0]] = _run(orders[now[0]], None)
-            continue
-        outcome = run(statements([orders[index] for index in now]), orders[0].home.datacenter, "claims.take")
-        if isinstance(outcome, Refused):
+        some = [orders[index] for index in now]
+        try:
+            outcome = run(statements(some), some[0].home.datacenter, "claims.take")
+        except StoreUnavailable as error:
+            if len(now) == len(orders):  # nothing was run for anybody
+                raise
+            outcome = Unknown(str(error))
+        if isinstance(outcome, Refused) and len(now) > 1:
             refused = {index: _refused_alone(orders[index], outcome.rows) for index in now}
             found |= {index: result for index, result in refused.items() if result is not None}
             left = [index for index in now if refused[index] is None]
-            first = _with_room_together(orders, left, _tree(orders[0], outcome.rows))
+            first = _with_room_together(orders, left, _tree(some[0], outcome.rows))
             if first == now:  # what kept it from them is gone again
                 first = now[: len(now) // 2]
-            groups += [some for some in ([index for index in left if index not in first], first) if some]
+            groups += [few for few in ([index for index in left if index not in first], first) if few]
         else:
-            found |= {index: Taken() if isinstance(outcome, Applied) else Unsettled(outcome.error) for index in now}
+            found |= {index: _told(orders[index], outcome) for index in now}
     return [found[index] for index in range(len(orders))]
+
+
+def _told(order: Order, outcome: Outcome) -> Taken | Lost | Closed | Unsettled:
+    match outcome:
+        case Applied():
+            return Taken()
+        case Refused() as refused:
+            return _why(order, refused.rows)
+        case Unknown(error):
+            return Unsettled(error)
 
 
 def _refused_alone(order: Order, rows: Sequence[Row]) -> Taken | Lost | Closed | None:

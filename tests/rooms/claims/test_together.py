@@ -16,6 +16,7 @@ from claims.together import Together
 from claims.types import Lost, Member, Order, Taken, Unsettled, claim_id
 from providers.change import Changes, change
 from providers.records import CLAIM, read_provider
+from store.failures import StoreUnavailable
 from store.lwt import Unknown
 
 
@@ -123,7 +124,7 @@ def test_nobody_waits_long_for_one_without_an_answer():
 def gated(monkeypatch, patient):
     """`take` in as many threads as there are orders, all behind the first; and the transactions that were run."""
 
-    def take_all(orders, run=taking.run):
+    def take_all(orders, run=taking.run, take=take):
         gate = Gate(run, lambda: taking._at_once._waiting, len(orders) - 1)
         monkeypatch.setattr(taking, "run", gate)
         return at_once(orders, take), len(gate.calls)
@@ -198,3 +199,44 @@ def test_an_answer_that_is_lost_leaves_all_of_them_to_settle(host, gated):
     results, _ = gated([order(tree, own, 1) for _ in range(4)], lost)
     assert results == [Taken(), *[Unsettled("lost")] * 3]
     assert left(own) == 4
+
+
+def test_a_store_that_goes_away_between_two_batches_leaves_only_the_rest_to_settle(host, gated):
+    """Who was told is told; only of a first batch it is certain that nothing of it was run."""
+    own = host(heartbeat="none")
+    tree, own = read_provider(own.id)
+    orders = [order(tree, own, vcpus) for vcpus in (1, 3, 4, 4)]
+    real, batches = taking.run, []
+
+    def away_in_the_end(statements, *rest):
+        batches.append(len(statements))
+        if len(batches) == 4:
+            raise StoreUnavailable("gone")
+        return real(statements, *rest)
+
+    results, _ = gated(orders, away_in_the_end)
+    kinds = [type(result).__name__ for result in results]
+    assert sorted(kinds) == ["Taken", "Taken", "Taken", "Unsettled"]
+    assert left(own) == 8 - sum(vcpus for vcpus, kind in zip((1, 3, 4, 4), kinds, strict=True) if kind == "Taken")
+
+
+def test_a_store_that_is_away_is_told_to_all(host, gated):
+    own = host(heartbeat="none")
+    tree, own = read_provider(own.id)
+    real, batches = taking.run, []
+
+    def away(statements, *rest):
+        batches.append(len(statements))
+        if len(batches) > 1:
+            raise StoreUnavailable("gone")
+        return real(statements, *rest)
+
+    def said(one):
+        try:
+            return take(one)
+        except StoreUnavailable as error:
+            return str(error)
+
+    results, _ = gated([order(tree, own, 1) for _ in range(4)], away, said)
+    assert results == [Taken(), *["gone"] * 3]
+    assert left(own) == 7
