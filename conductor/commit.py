@@ -15,7 +15,7 @@ from claims import mark
 from claims.release import release
 from claims.take import news_of
 from claims.types import HELD
-from conductor.attempt import Attempted
+from conductor.attempt import Attempted, part_of
 from conductor.membership import leave
 from conductor.outcome import planned_ids, records_of
 from conductor.rows import RequestRow, close_write, find, move, parts_json
@@ -90,6 +90,12 @@ def abort(row: RequestRow, parts: Sequence[Part]) -> None:
         if record is not None and record.state == HELD:
             release(record, (HELD,))
     leave(row, planned_ids(row))
+
+
+def give_up_holds(row: RequestRow) -> None:
+    """What a plan that was not committed still holds, its request having ended."""
+    if row.plan is not None and row.plan.holds and not row.committed:
+        abort(row, [part_of(row, m, n, t) for m in row.plan.members for n, t in enumerate(m.tries)])
 
 
 def refuse(row: RequestRow, reason: str, response: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from django.conf import settings
 from conductor import outcome
 from conductor.accept import accept, new_request_id, plan_of
 from conductor.attempt import Attempted, attempt_plan, barred
-from conductor.commit import abort, commit, refuse
+from conductor.commit import abort, commit, give_up_holds, refuse
 from conductor.decide import decide
 from conductor.identify import home_of
 from conductor.membership import join, take_out_the_dead
@@ -59,6 +59,7 @@ def _repeat(request: ScheduleRequest, earlier: RequestRow, until: float) -> Outc
     if known is not None:
         return known
     row = find(earlier.request_id) or earlier
+    give_up_holds(row)  # whoever ended it may have died before he did
     decision = _decide(request)
     if decision.assignment is None:
         return outcome.no_valid_host(row, decision)

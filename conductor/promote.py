@@ -14,7 +14,7 @@ from django.conf import settings
 from conductor import outcome
 from conductor.accept import accept, new_request_id
 from conductor.attempt import attempt_plan, barred
-from conductor.commit import abort, commit, refuse
+from conductor.commit import abort, commit, give_up_holds, refuse
 from conductor.compare_plan import Compared, compare
 from conductor.decide import decide
 from conductor.membership import join, take_out_the_dead
@@ -67,6 +67,7 @@ def _repeat(request: ScheduleRequest, steps: Sequence[Step], earlier: RequestRow
     if known is not None:
         return known
     row = find(earlier.request_id) or earlier
+    give_up_holds(row)  # whoever ended it may have died before he did
     compared = _compare(request, steps)
     if compared.plan is None:
         return PlanChanged(row.request_id, compared.changed)

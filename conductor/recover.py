@@ -12,8 +12,7 @@ from django.conf import settings
 from claims.types import HELD
 from conductor import open_work
 from conductor.activate import finish_active
-from conductor.attempt import part_of
-from conductor.commit import abort, confirm, refuse
+from conductor.commit import confirm, give_up_holds, refuse
 from conductor.outcome import parts_of, records_of
 from conductor.release import is_claimed, push, settle_plan, start_release
 from conductor.rows import RequestRow, find, remember
@@ -51,7 +50,7 @@ def recover(home: Home, request_id: UUID, due_at: dt.datetime) -> tuple[dt.datet
     if row is None:
         return (None if _now() - due_at > FORGOTTEN else due_at + FORGOTTEN), False
     if row.state in ENDED:
-        _give_up_holds(row)
+        give_up_holds(row)
         return None, False
     if row.state == SCHEDULING:
         return _finish_scheduling(row)
@@ -77,15 +76,9 @@ def _finish_scheduling(row: RequestRow) -> tuple[dt.datetime | None, bool]:
     # The row is moved first, so that holds cannot be committed any more; then they go back.
     if not refuse(row, "interrupted", {"attempts": row.attempts}):
         return _now() + SOON, False
-    _give_up_holds(row)
+    give_up_holds(row)
     remember(row, FAILED, "conductor", "its portal process ended before it was placed; nothing stays claimed")
     return None, True
-
-
-def _give_up_holds(row: RequestRow) -> None:
-    """What a plan that was not committed still holds, its request having ended."""
-    if row.plan is not None and row.plan.holds and not row.committed:
-        abort(row, [part_of(row, m, n, t) for m in row.plan.members for n, t in enumerate(m.tries)])
 
 
 def _finish_claimed(row: RequestRow) -> tuple[dt.datetime | None, bool]:

@@ -35,7 +35,8 @@ def outcome_of_twin(request: ScheduleRequest, row: RequestRow, until: float) -> 
 
 
 def begin_again(row: RequestRow, plan: Plan) -> RequestRow | None:
-    """The ended row takes up a new plan; None when another repetition was first."""
+    """The ended row takes up a new plan; None when another repetition was first. What the old one held must have gone
+    back (`give_up_holds`): only the row knows of it."""
     lease = lease_end()
     write(*put_on(row.home, row.request_id, lease))
     return move(

@@ -117,7 +117,8 @@ def _end(scene: Scene, phase: str, played: Played) -> None:
         if played.sleeper:
             _wake_up(scene, played, played.sleeper)
         wrong += wrong_sums(stage)
-        wrong += wrong_claims(stage, members_left(scene, phase))
+        # Who was only stopped does what nobody else could do for him: release a single claim.
+        wrong += wrong_claims(stage, members_left(scene, AFTER if played.sleeper else phase))
         if ask(stage, scene.ends) != ask(stage, scene.ends):
             wrong.append("the same request is answered in two ways")
         end_all(stage)
