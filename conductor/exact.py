@@ -22,7 +22,7 @@ from scheduler.trees import Trees, trees_of
 from scheduler.types import Candidate, Policy, Resource
 from store.home import Home
 
-SHOWN = 16  # shards of a large class that the explanation of a "no" looks at, beside those that could hold the request
+SHOWN = MANY  # shards of a large class that the explanation of a "no" looks at, those that could hold it among them
 
 Everybody = Mapping[str, Swept]  # by resource class
 

@@ -19,7 +19,7 @@ from store.failures import StoreUnavailable
 from store.home import Home
 from store.session import QUORUM, keyspace, read_many
 
-MANY = 40  # shards that are read whole, all of them
+MANY = 16  # shards that are read whole, all of them
 AT_ONCE = 4  # shards read whole side by side
 ASKED_AT_ONCE = 32  # shards asked side by side for what is mostly nothing
 
