@@ -24,6 +24,8 @@ from providers.resource_classes.registry import resource_class
 from store.failures import StoreUnavailable
 from store.lwt import Applied, Outcome, Refused, Row, Statement, Unknown, run
 
+ROWS = 64  # of a batch that several requests share
+
 
 def take(order: Order, tell: bool = True) -> Taken | Lost | Closed | Unsettled:
     """Claims all of the order's members, or none. Raises StoreUnavailable when it certainly was not run.
@@ -148,7 +150,10 @@ def statements(orders: Sequence[Order], tree: Tree | None = None) -> list[Statem
 
 
 def _may_join(orders: Sequence[Order], other: Order) -> bool:
-    """Whether one batch can say what they all insist on: the same state of every provider, and no id twice."""
+    """Whether one batch can say what they all insist on: the same state of every provider, and no id twice; and is not
+    too large for that."""
+    if sum(len(one.members) for one in (*orders, other)) > ROWS:
+        return False
     versions = {m.provider_id: m.state_version for one in orders for m in one.members}
     ids = {m.claim_id for one in orders for m in one.members}
     return orders[0].root_state_version == other.root_state_version and all(

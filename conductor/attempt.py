@@ -62,7 +62,7 @@ def attempt_plan(row: RequestRow, plan: Plan, until: float, exactly: bool = Fals
         if time.monotonic() > until:
             without += [member for group in groups for member in group]
             continue
-        tries = side_by_side(lambda group: _claim(row, plan, [(m, 0) for m in group], until, exactly), groups)
+        tries = side_by_side(lambda group: _first(row, plan, group, until, exactly), groups)
         attempts += sum(tried.attempts for tried in tries)
         for group, tried in zip(groups, tries, strict=True):
             parts += [_part(row, member, 0) for member in group] if tried.won else []
@@ -84,6 +84,12 @@ def attempt_plan(row: RequestRow, plan: Plan, until: float, exactly: bool = Fals
                 else:
                     parts.append(found)
     return Attempted(tuple(parts), tuple(without), attempts)
+
+
+def _first(row: RequestRow, plan: Plan, group: Sequence[PlannedMember], until: float, exactly: bool) -> _Tried:
+    if time.monotonic() > until:
+        return _Tried(False, 0)
+    return _claim(row, plan, [(member, 0) for member in group], until, exactly)
 
 
 def _down_the_alternates(

@@ -93,7 +93,8 @@ def abort(row: RequestRow, parts: Sequence[Part]) -> None:
 
 
 def give_up_holds(row: RequestRow) -> None:
-    """What a plan that was not committed still holds, its request having ended."""
+    """What a plan that was not committed still holds. Only of a row that had ended, or was moved to its end by who
+    calls: nobody claims under these ids any more."""
     if row.plan is not None and row.plan.holds and not row.committed:
         abort(row, [part_of(row, m, n, t) for m in row.plan.members for n, t in enumerate(m.tries)])
 

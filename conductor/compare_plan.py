@@ -104,6 +104,7 @@ def _refusals(
     """Why providers would not do. What the plan's earlier claims take is not there for the later ones."""
     filters = enabled_filters(policy_of(request))
     taken: dict[UUID, dict[str, int]] = {}
+    before: Counter[UUID] = Counter()  # claims of the plan
     members = Counter(
         place_of(one, resource.group.scope)
         for one, resource in zip(candidates, wanted, strict=True)
@@ -118,7 +119,8 @@ def _refusals(
         if resource.group is not None:
             place = place_of(candidate, resource.group.scope)
             resource = replace(resource, group=_beside(resource.group, members - Counter([place])))
-        now = replace(candidate, available=less)
+        now = replace(candidate, available=less, claims=candidate.claims + before[step.provider_id])
+        before[step.provider_id] += 1
         refusal = fits(now, resource, filters) or _in_other_state(step, candidate)
         if refusal is not None:
             found.setdefault(step.provider_id, refusal)

@@ -8,7 +8,7 @@ from uuid import UUID
 from conductor.exact import decide_exactly, everybody, trees_among
 from conductor.explain import explain_resource, explanation, misses_of, one_tree_stage
 from conductor.measures import SHARDS, subset_of
-from conductor.types import Decision, DryRun, ScheduleRequest, Seen
+from conductor.types import Decision, DryRun, Explanation, ScheduleRequest, Seen
 from conductor.wish import bound, homes_of, is_drawn, policy_of
 from providers.candidates import sample
 from providers.reread import beside
@@ -20,6 +20,7 @@ from scheduler.one_cell import assign_in_one_cell
 from scheduler.select import enabled_filters, rank
 from scheduler.trees import trees_of
 from scheduler.types import Candidate, Policy, Resource
+from store.failures import StoreUnavailable
 from store.home import Home
 
 
@@ -38,9 +39,17 @@ def decide(request: ScheduleRequest, rng: random.Random, stored: Policy | None =
     if not exact:
         found, seen = _from_samples(request, homes, policy, rng)
         if found is not None:
-            told = explain_resource(request.resources[0], homes, policy) if request.explain else None
+            told = _told(request, homes, policy) if request.explain else None
             return Decision(found, told, policy.version, seen)
     return decide_exactly(request, homes, policy, rng)
+
+
+def _told(request: ScheduleRequest, homes: Sequence[Home], policy: Policy) -> Explanation | None:
+    """None when that takes too long: what fits is placed all the same."""
+    try:
+        return explain_resource(request.resources[0], homes, policy)
+    except StoreUnavailable:
+        return None
 
 
 def dry_run(request: ScheduleRequest, limit: int) -> DryRun:

@@ -38,7 +38,7 @@ def decide_exactly(request: ScheduleRequest, homes: Sequence[Home], policy: Poli
     found = _assign(request, [f.passed for f in filtered], trees, policy, rng)
     if found is None:
         return _after_rereading(request, everything, filtered, trees, policy, rng)
-    return _found(request, found, filtered, everything, policy)
+    return _found(request, found, [one.passed for one in filtered], filtered, everything, policy)
 
 
 def everybody(
@@ -101,18 +101,22 @@ def _after_rereading(
     if found is None:
         told = why_not(request, filtered, fresh, fit, trees, policy, rng, everything)
         return Decision(None, told, policy.version)
-    return _found(request, found, filtered, everything, policy)
+    return _found(request, found, fit, filtered, everything, policy)
 
 
 def _found(
     request: ScheduleRequest,
     found: Assignment,
+    fit: Sequence[Sequence[Candidate]],
     filtered: Sequence[Filtered],
     everything: Everybody,
     policy: Policy,
 ) -> Decision:
     swept = [everything[resource.resource_class] for resource in request.resources]
-    of = [(len(f.passed), one.of_shards, one.of_shards) for f, one in zip(filtered, swept, strict=True)]
+    of = [
+        (len({c.provider_id for c in fitting}), one.of_shards, one.of_shards)
+        for fitting, one in zip(fit, swept, strict=True)
+    ]
     seen = Seen("all", *map(sum, zip(*of, strict=True)))
     if not request.explain:
         return Decision(found, None, policy.version, seen)

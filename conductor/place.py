@@ -20,7 +20,7 @@ from conductor.membership import join, take_out_the_dead
 from conductor.rows import RequestRow, find, move, plan_json
 from conductor.shadow import ask_the_shadow
 from conductor.states import SCHEDULING
-from conductor.twin import begin_again, lease_end, outcome_of_twin
+from conductor.twin import begin_again, begun_by_another, lease_end, outcome_of_twin
 from conductor.types import Contended, Decision, Outcome, Pending, Placed, Plan, ScheduleRequest
 from providers.refusals import Undecided
 from store.failures import StoreUnavailable
@@ -55,17 +55,18 @@ def schedule(request: ScheduleRequest) -> Outcome:
 
 
 def _repeat(request: ScheduleRequest, earlier: RequestRow, until: float) -> Outcome:
-    known = outcome_of_twin(request, earlier, until)
-    if known is not None:
-        return known
-    row = find(earlier.request_id) or earlier
+    row = outcome_of_twin(request, earlier, until)
+    if not isinstance(row, RequestRow):
+        return row
     give_up_holds(row)  # whoever ended it may have died before he did
     decision = _decide(request)
     if decision.assignment is None:
-        return outcome.no_valid_host(row, decision)
+        return begun_by_another(request, row, until) or outcome.no_valid_host(row, decision)
     plan = plan_of(decision.assignment, decision.how)
     again = begin_again(row, plan)
-    return _carry_out(request, again, plan, decision, until) if again else Pending(row.request_id)
+    if again is None:
+        return begun_by_another(request, row, until) or Pending(row.request_id)
+    return _carry_out(request, again, plan, decision, until)
 
 
 def _carry_out(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Decision, until: float) -> Outcome:

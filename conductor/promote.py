@@ -20,7 +20,7 @@ from conductor.decide import decide
 from conductor.membership import join, take_out_the_dead
 from conductor.place import rng
 from conductor.rows import RequestRow, find
-from conductor.twin import begin_again, outcome_of_twin
+from conductor.twin import begin_again, begun_by_another, outcome_of_twin
 from conductor.types import PLAN_CHANGED, Contended, Outcome, Pending, Placed, Plan, PlanChanged, ScheduleRequest, Step
 from providers.refusals import Undecided
 from scheduler import reasons
@@ -63,16 +63,17 @@ def promote(request: ScheduleRequest, steps: Sequence[Step]) -> Outcome:
 
 
 def _repeat(request: ScheduleRequest, steps: Sequence[Step], earlier: RequestRow, until: float) -> Outcome:
-    known = outcome_of_twin(request, earlier, until)
-    if known is not None:
-        return known
-    row = find(earlier.request_id) or earlier
+    row = outcome_of_twin(request, earlier, until)
+    if not isinstance(row, RequestRow):
+        return row
     give_up_holds(row)  # whoever ended it may have died before he did
     compared = _compare(request, steps)
     if compared.plan is None:
-        return PlanChanged(row.request_id, compared.changed)
+        return begun_by_another(request, row, until) or PlanChanged(row.request_id, compared.changed)
     again = begin_again(row, compared.plan)
-    return _carry_out(request, steps, again, compared.plan, until) if again else Pending(row.request_id)
+    if again is None:
+        return begun_by_another(request, row, until) or Pending(row.request_id)
+    return _carry_out(request, steps, again, compared.plan, until)
 
 
 def _compare(request: ScheduleRequest, steps: Sequence[Step]) -> Compared:

@@ -1,7 +1,7 @@
 """What is done on several trees for one request, done at once: each waits for a transaction of its own."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -14,14 +14,36 @@ _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="trees")
 
 
 def side_by_side(do: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """The results in the items' order. When one raises, that is raised after all have come to an end."""
-    if len(items) == 1:
-        return [do(items[0])]
-    futures = [_pool.submit(do, item) for item in items]
-    errors = [error for error in (future.exception() for future in futures) if error is not None]
+    """The results in the items' order. When one raises, that is raised after all have come to an end. The caller does
+    what no other thread has begun with: he needs none of them."""
+    if len(items) <= 1:
+        return [do(item) for item in items]
+    results: dict[int, Result] = {}
+    errors: list[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            results[number] = do(items[number])
+        except Exception as error:
+            errors.append(error)
+
+    futures = {number: _submit(run, number) for number in range(1, len(items))}
+    run(0)
+    for number, future in futures.items():
+        if future is None or future.cancel():
+            run(number)
+        else:
+            future.result()
     if errors:
         raise errors[0]
-    return [future.result() for future in futures]
+    return [results[number] for number in range(len(items))]
+
+
+def _submit(run: Callable[[int], None], number: int) -> "Future[None] | None":
+    try:
+        return _pool.submit(run, number)
+    except RuntimeError:  # the process ends
+        return None
 
 
 def in_chunks(items: Sequence[Item]) -> list[Sequence[Item]]:

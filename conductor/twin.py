@@ -15,15 +15,15 @@ from store.session import write
 UNDECIDED = ("interrupted", "contended")  # ends that say nothing about whether a host fits: told as 503, try again
 
 
-def outcome_of_twin(request: ScheduleRequest, row: RequestRow, until: float) -> Outcome | None:
-    """The first outcome; while there is none yet, waits for it. None: the first try ended without one, so that asking
-    again may begin again (the same id, a new epoch)."""
+def outcome_of_twin(request: ScheduleRequest, row: RequestRow, until: float) -> Outcome | RequestRow:
+    """The first outcome; while there is none yet, waits for it. Or the row: the first try ended without an outcome, so
+    that asking again may begin again (the same id, a new epoch), if the row is then still as it is here."""
     if row.fingerprint != request.fingerprint:
         return Mismatch(row.request_id)
     pause = 0.05
     while True:
         if row.state == FAILED and row.reason in UNDECIDED and not row.is_retired:
-            return None
+            return row
         answer = outcome.replay(row)
         if answer is not None:
             return answer
@@ -34,9 +34,20 @@ def outcome_of_twin(request: ScheduleRequest, row: RequestRow, until: float) -> 
         row = find(row.request_id) or row
 
 
+def begun_by_another(request: ScheduleRequest, row: RequestRow, until: float) -> Outcome | None:
+    """What another repetition made of the row meanwhile; None: it is as it was."""
+    now = find(row.request_id)
+    if now is None or now.version == row.version:
+        return None
+    found = outcome_of_twin(request, now, until)
+    return Pending(row.request_id) if isinstance(found, RequestRow) else found
+
+
 def begin_again(row: RequestRow, plan: Plan) -> RequestRow | None:
     """The ended row takes up a new plan; None when another repetition was first. What the old one held must have gone
     back (`give_up_holds`): only the row knows of it."""
+    if row.state != FAILED:
+        return None
     lease = lease_end()
     write(*put_on(row.home, row.request_id, lease))
     return move(

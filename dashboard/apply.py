@@ -1,6 +1,6 @@
 """What an event, a fresh record or a heartbeat changes on the page. Pure: nothing is read or written, `state` stays.
 
-Events come twice, late and out of order; each carries the whole row after it, so the highest generation wins and the
+Events come twice, late and out of order; most carry the whole row after it, so the highest generation wins and the
 rest is dropped.
 """
 

@@ -27,8 +27,8 @@ from store.session import READ, keyspace, read_many
 # Shards that a sample reads side by side, one step after the other. With the last it gives what it found.
 STEPS = (1, 1, 2, 4, 8, 16, 32)
 ALWAYS_READ = (
-    "root_id provider_id parent_id name state_version root_state_version root_resource_class root_shard root_heartbeat "
-    "heartbeat"
+    "root_id provider_id parent_id generation name state_version root_state_version root_resource_class root_shard "
+    "root_heartbeat heartbeat"
 ).split()
 SEEN_TO = ("cell", "state")  # by every query; they cannot be switched off
 Shard = tuple[Home, int]
@@ -187,7 +187,7 @@ def _candidate(
         root_state=row.get("root_state", ENABLED),
         state_version=row["state_version"],
         root_state_version=row["root_state_version"],
-        generation=row.get("generation", 0),
+        generation=row["generation"],
         amounts=of_class.amounts_of(row),
         available=of_class.amounts_of(row, "available_"),
         totals=of_class.amounts_of(row, "total_"),

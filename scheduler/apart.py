@@ -8,7 +8,7 @@ from scheduler.assign import Assignment, Unit, assign
 from scheduler.filters import group
 from scheduler.filters.capacity import short_by
 from scheduler.filters.group import place_of
-from scheduler.select import rank
+from scheduler.select import limits, rank
 from scheduler.trees import Trees
 from scheduler.types import AFFINITY, ANTI_AFFINITY, SPREAD, Candidate, Policy, Resource
 
@@ -72,7 +72,7 @@ def _one_by_one(
             return Assignment(tuple(units), dict.fromkeys(range(len(resources)), count - copy))
         units += [replace(unit, member=copy * len(resources) + unit.member) for unit in one.units]
         for unit in one.units:
-            fitting = _without(resources, fitting, unit)
+            fitting = _without(resources, fitting, unit, policy)
             resources = [_with_one_more(resource, unit) for resource in resources]
     return Assignment(tuple(units), {})
 
@@ -94,15 +94,17 @@ def _allowed_by_the_rule(resources: Sequence[Resource], fitting: Fitting) -> Fit
     ]
 
 
-def _without(resources: Sequence[Resource], fitting: Fitting, unit: Unit) -> Fitting:
+def _without(resources: Sequence[Resource], fitting: Fitting, unit: Unit, policy: Policy) -> Fitting:
     """What is left for the copies after it."""
     taken = unit.tries[0]
     less = {name: value - unit.resource.amounts.get(name, 0) for name, value in taken.available.items()}
-    smaller = replace(taken, available=less)
-    return [
-        [c for c in (smaller if c.provider_id == taken.provider_id else c for c in one) if not short_by(c, resource)]
-        for one, resource in zip(fitting, resources, strict=True)
-    ]
+    smaller, over = replace(taken, available=less, claims=taken.claims + 1), limits(policy)
+
+    def left(one: Sequence[Candidate], resource: Resource) -> list[Candidate]:
+        now = (smaller if c.provider_id == taken.provider_id else c for c in one)
+        return [c for c in now if not short_by(c, resource) and not any(check(c, resource) for check in over)]
+
+    return [left(one, resource) for one, resource in zip(fitting, resources, strict=True)]
 
 
 def _is_at(place: str, scope: str) -> Callable[[Candidate], bool]:

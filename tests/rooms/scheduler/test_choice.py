@@ -2,15 +2,17 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import candidate, clouds, policies, policy, resource, resources
 
+from scheduler.apart import assign_in_group
 from scheduler.assign import assign
 from scheduler.select import enabled_filters, pick, rank, run_filters
-from scheduler.types import Policy
+from scheduler.types import GroupRule, Policy
 from scheduler.weighers import BY_NAME, find
 
 
@@ -131,3 +133,12 @@ def test_copies_of_a_request_count_for_the_limits_of_a_host(limit):
     found = assign([resource(vcpus=1)], [hosts], 10, under, random.Random(1))
     assert Counter(unit.tries[0].name for unit in found.units) == {"host-0": 3, "host-1": 2, "host-2": 1}
     assert found.missing == {0: 4}
+
+
+def test_copies_that_spread_count_for_the_limits_too():
+    hosts = [candidate(n, heartbeat="agent", available={"vcpus": 100}) for n in range(2)]
+    rule = GroupRule("spread", "host", domains=frozenset(str(one.root_id) for one in hosts), max_skew=5)
+    wanted = replace(resource(vcpus=1), group=rule)
+    under = policy(filters=("crowd",), max_instances=1)
+    found = assign_in_group([wanted], [hosts], 4, under, random.Random(1))
+    assert Counter(unit.tries[0].name for unit in found.units) == {"host-0": 1, "host-1": 1}
