@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from providers.admin_sections import number, provider_link, words
+from scheduler.reasons import SENTENCES
 from store.record_pages import Section
 
 
 def explanation_sections(told: Mapping[str, Any], title: str) -> list[Section]:
     """Of one in its API form. Those that were kept by an older release say less."""
-    rows = [[s["stage"], number(s["left"]), number(s["removed"]), s["reason"]] for s in told.get("funnel", ())]
+    rows = [[s["stage"], number(s["left"]), number(s["removed"]), _why(s)] for s in told.get("funnel", ())]
     headers = ["Stage", "Left", "Removed", "Reason"]
     sections = [Section(title, facts=_facts(told), headers=headers, rows=rows, note=_note(told))]
     if told.get("changes"):
@@ -18,6 +19,10 @@ def explanation_sections(told: Mapping[str, Any], title: str) -> list[Section]:
     if told.get("nearest"):
         sections.append(_nearest(told))
     return sections
+
+
+def _why(stage: Mapping[str, Any]) -> str | None:
+    return SENTENCES.get(stage["reason"], stage["reason"]) if stage["removed"] else None
 
 
 def _facts(told: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:

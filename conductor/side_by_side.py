@@ -21,17 +21,17 @@ def side_by_side(do: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
     results: dict[int, Result] = {}
     errors: list[BaseException] = []
 
-    def run(number: int) -> None:
+    def work(number: int) -> None:
         try:
             results[number] = do(items[number])
         except Exception as error:
             errors.append(error)
 
-    futures = {number: _submit(run, number) for number in range(1, len(items))}
-    run(0)
+    futures = {number: _submit(work, number) for number in range(1, len(items))}
+    work(0)
     for number, future in futures.items():
         if future is None or future.cancel():
-            run(number)
+            work(number)
         else:
             future.result()
     if errors:
@@ -39,9 +39,9 @@ def side_by_side(do: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
     return [results[number] for number in range(len(items))]
 
 
-def _submit(run: Callable[[int], None], number: int) -> "Future[None] | None":
+def _submit(work: Callable[[int], None], number: int) -> "Future[None] | None":
     try:
-        return _pool.submit(run, number)
+        return _pool.submit(work, number)
     except RuntimeError:  # the process ends
         return None
 
