@@ -31,8 +31,8 @@ def decide(request: ScheduleRequest, rng: random.Random, stored: Policy | None =
     lets it."""
     homes = homes_of(request)
     policy = policy_of(request, stored)
-    if stored is None and subset_of(policy) != policy.subset:
-        policy = replace(policy, subset=subset_of(policy))
+    if stored is None and (subset := subset_of(policy)) != policy.subset:
+        policy = replace(policy, subset=subset)
     request = bound(request, homes)
     packs = any(multiplier < 0 for multiplier in policy.weighers.values())
     exact = request.search == "all" or is_drawn(request) or (packs and _few_enough(request, homes, policy))

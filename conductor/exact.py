@@ -32,7 +32,7 @@ def decide_exactly(request: ScheduleRequest, homes: Sequence[Home], policy: Poli
     if len(request.resources) == 1 and not request.explain:
         everywhere = all_of(homes, request.resources[0].resource_class)
         if len(everywhere) > MANY:
-            return _in_a_large_class(request, homes, everywhere, policy, rng)
+            return _in_a_large_class(request, everywhere, policy, rng)
     everything, filtered = everybody(request, homes, policy)
     trees = trees_among(everything)
     found = _assign(request, [f.passed for f in filtered], trees, policy, rng)
@@ -59,14 +59,15 @@ def trees_among(everything: Everybody) -> Trees:
 
 
 def _in_a_large_class(
-    request: ScheduleRequest, homes: Sequence[Home], everywhere: Sequence[Shard], policy: Policy, rng: random.Random
+    request: ScheduleRequest, everywhere: Sequence[Shard], policy: Policy, rng: random.Random
 ) -> Decision:
     """One resource. Where anybody could hold it, and who fits there, is Cassandra's answer. When nobody does, these
     shards are read whole, for a row may lag, and for the explanation some more."""
     (resource,) = request.resources
-    until = time.monotonic() + policy.sweep_seconds
+    began = time.monotonic()
+    until = began + policy.sweep_seconds
     filters, of_shards = enabled_filters(policy), len(everywhere)
-    possible = could_hold(homes, resource, filters, until)
+    possible = could_hold(everywhere, resource, filters, until)
     fit = fitting(possible.shards, resource, policy, until)
     found = _assign(request, [fit], {}, policy, rng)
     if found is not None:
@@ -75,7 +76,8 @@ def _in_a_large_class(
     others = [shard for shard in everywhere if shard not in could]
     looked_at = [*possible.shards, *rng.sample(others, min(len(others), max(0, SHOWN - len(possible.shards))))]
     swept = sweep_some(looked_at, resource.resource_class, until, of_shards)
-    swept = replace(swept, providers=max(possible.providers, len(swept.candidates)))
+    providers = max(possible.providers, len(swept.candidates))
+    swept = replace(swept, providers=providers, seconds=time.monotonic() - began)
     filtered = run_filters(swept.candidates, resource, filters)
     passed = {c.provider_id: c for c in (*fit, *filtered.passed)}
     filtered = replace(filtered, passed=tuple(passed.values()))

@@ -55,7 +55,8 @@ class Question:
         filters = enabled_filters(policy)
         self._resource, self._left = resource, [one for one in filters if one.name not in SEEN_TO]
         self._where, self._values = self.of_class.query(resource, filters)
-        self._columns = ", ".join([*ALWAYS_READ, *_read_for(resource, policy), *_amounts_for(resource, policy)])
+        amounts = _amounts_for(self.of_class, resource, policy)
+        self._columns = ", ".join([*ALWAYS_READ, *_read_for(resource, policy), *amounts])
         # What Python's filters will refuse must not use up the rows asked for.
         self._times = 4 if self.of_class.leaves(resource) else 1
 
@@ -87,10 +88,10 @@ def _read_for(resource: Resource, policy: Policy) -> list[str]:
     return columns
 
 
-def _amounts_for(resource: Resource, policy: Policy) -> list[str]:
+def _amounts_for(of_class: ResourceClass, resource: Resource, policy: Policy) -> list[str]:
     """What was not asked for is looked at by weighers that compare columns or have one of their own."""
     of_others = any(name == "balance" or "." in name for name in policy.weighers)
-    return resource_class(resource.resource_class).sampled(resource, every_amount=of_others)
+    return of_class.sampled(resource, every_amount=of_others)
 
 
 def sample(homes: Sequence[Home], resource: Resource, policy: Policy, enough: int, rng: random.Random) -> Sample:

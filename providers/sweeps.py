@@ -85,11 +85,10 @@ def fitting(wanted: Sequence[Shard], resource: Resource, policy: Policy, until: 
     return found
 
 
-def could_hold(homes: Sequence[Home], resource: Resource, filters: Sequence[Filter], until: float) -> Possible:
+def could_hold(wanted: Sequence[Shard], resource: Resource, filters: Sequence[Filter], until: float) -> Possible:
     """By the largest of each amount in a shard, as if all claims there had ended; then of those providers alone that
     the other filters leave. Who fits now is in one of these shards."""
     of_class = resource_class(resource.resource_class)
-    wanted = all_of(homes, of_class.name)
     others = [one for one in filters if one.name != "capacity"]
     providers, there = _largest(wanted, of_class, resource, [], until)
     return Possible(providers, _largest(there, of_class, resource, others, until)[1])

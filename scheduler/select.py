@@ -25,15 +25,18 @@ class Filtered:
 
 def enabled_filters(policy: Policy) -> tuple[Filter, ...]:
     """The policy's filters in the order of FILTERS; those that can't be switched off are always among them."""
-    names = {*policy.filters, *filter_list.ALWAYS}
-    return tuple(_under(policy, one) for one in filter_list.FILTERS if one.name in names)
+    return tuple(_under(policy, one) for one in _chosen(policy))
 
 
 def limits(policy: Policy) -> list[Check]:
     """What the enabled filters refuse by the policy's numbers alone: each copy of a request counts for the next."""
-    enabled = {*policy.filters, *filter_list.ALWAYS}
-    bound = [one.under(policy) for one in filter_list.FILTERS if one.under and one.name in enabled]
+    bound = [one.under(policy) for one in _chosen(policy) if one.under]
     return [check for check in bound if check is not None]
+
+
+def _chosen(policy: Policy) -> list[Filter]:
+    names = {*policy.filters, *filter_list.ALWAYS}
+    return [one for one in filter_list.FILTERS if one.name in names]
 
 
 def _under(policy: Policy, one: Filter) -> Filter:

@@ -12,7 +12,7 @@ from conductor.wish import homes_of, policy_of
 from providers import sweeps
 from providers.heartbeat import silence
 from providers.records import locate
-from providers.sweeps import could_hold, sweep
+from providers.sweeps import all_of, could_hold, sweep
 from scheduler.select import enabled_filters
 from scheduler.types import Resource
 from store.failures import StoreUnavailable
@@ -98,7 +98,7 @@ def test_only_what_could_hold_it_is_read(cell, host, ask, monkeypatch):
     asked = [(compute(8), True), (compute(9), False), (compute(8, required=SSD), True)]
     asked.append((compute(8, required=frozenset({"GOLD"})), False))
     for resource, could in asked:
-        possible = could_hold(homes_of(request), resource, filters, float("inf"))
+        possible = could_hold(all_of(homes_of(request), "compute"), resource, filters, float("inf"))
         shard = own.row["shard"]
         assert (possible.providers, possible.shards) == (1, [(cell.home, shard)] if could else []), resource
 
@@ -106,10 +106,10 @@ def test_only_what_could_hold_it_is_read(cell, host, ask, monkeypatch):
 def test_a_time_that_is_up_is_no_no(cell, host, ask, large, monkeypatch):
     host()
     monkeypatch.setattr(sweeps, "ASKED_AT_ONCE", 1)
-    monkeypatch.setattr(sweeps, "all_of", lambda homes, of_class: [(cell.home, n) for n in range(20)])
+    twenty = [(cell.home, number) for number in range(20)]
     request = ask(compute(10_000))
     with pytest.raises(StoreUnavailable, match="of 20 shards of compute"):
-        sweeps.could_hold(homes_of(request), request.resources[0], enabled_filters(policy_of(request)), 0.0)
+        sweeps.could_hold(twenty, request.resources[0], enabled_filters(policy_of(request)), 0.0)
 
 
 def test_with_a_request_that_is_named(cell, host, ask, large):
