@@ -2,6 +2,7 @@
 any provider's reason.
 """
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -56,7 +57,7 @@ def _sections(view: RequestView, named: str) -> tuple[list[Section], str]:
         return [], f"This release does not take the request any more: {refused.problem.detail}"
     refusal, reasons = "", []
     try:
-        explanations, reasons = explain_request(wanted, _ids(named))
+        explanations, reasons = explain_request(wanted, _ids(named, {r.resource_class for r in wanted.resources}))
     except (NotFound, Invalid) as error:
         refusal = f"{error}."
         try:
@@ -70,16 +71,17 @@ def _sections(view: RequestView, named: str) -> tuple[list[Section], str]:
     return sections, refusal
 
 
-def _ids(named: str) -> list[UUID]:
-    """Raises NotFound for a name that no provider has."""
+def _ids(named: str, classes: Collection[str]) -> list[UUID]:
+    """Of those with that name the ones of these classes. Raises NotFound for a name that none of them has."""
     if not named:
         return []
     try:
         return [UUID(named)]
     except ValueError:
-        found = [UUID(str(image["id"])) for image in list_providers(ProviderFilter(name=named), NAMESAKES).results]
+        namesakes = list_providers(ProviderFilter(name=named), NAMESAKES).results
+        found = [UUID(str(image["id"])) for image in namesakes if image["resource_class"] in classes]
     if not found:
-        raise NotFound(f"No provider {named}")
+        raise NotFound(f"No provider of {', '.join(sorted(classes))} is called {named}")
     return found
 
 

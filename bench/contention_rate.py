@@ -91,7 +91,7 @@ def _by_generation(home: Home, hosts: Sequence[UUID], tries: Tries) -> Callable[
 
     def claim() -> bool:
         one = order(home, random.choice(hosts))
-        write_before(one)
+        write_before([one])
         (member,) = one.members
         for _ in range(TRIES):
             tree = tree_of(home, one.root_id, read(cql, [one.root_id, one.root_id, NIL]))

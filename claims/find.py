@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from claims.lookups import SLOTS
 from providers import cells
@@ -15,6 +15,7 @@ from store.home import Home
 from store.session import keyspace, read, read_many
 
 READ_A_PAGE = 2000  # lookup rows looked at per page, however rare what is asked for
+ON_LIST = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,20 @@ def list_page(home: Home, slot: int, after: UUID | None, limit: int) -> list[Lis
         Listed(row["claim_id"], dt.datetime.fromtimestamp(row["listed_at"] / 1e6, dt.UTC), record)
         for row, record in zip(rows, records, strict=True)
     ]
+
+
+def providers_on_list(home: Home) -> set[tuple[UUID, UUID]]:
+    """(root id, provider id) of those where a claim is in flight or ended lately. Of very many entries ON_LIST of each
+    partition, others each time."""
+    start = uuid4()  # claims' ids are spread evenly
+    where = f"FROM {keyspace(home.datacenter)}.claims_by_cell WHERE cell = ? AND slot = ?"
+    queries: list[tuple[str, list[Any]]] = []
+    for slot in range(SLOTS):
+        queries.append(
+            (f"SELECT root_id, provider_id {where} AND claim_id > ? LIMIT ?", [home.cell, slot, start, ON_LIST])
+        )
+        queries.append((f"SELECT root_id, provider_id {where} LIMIT ?", [home.cell, slot, ON_LIST]))
+    return {(row["root_id"], row["provider_id"]) for rows in read_many(queries) for row in rows}
 
 
 def _on_provider(wanted: ClaimFilter, limit: int, cursor: str | None) -> ClaimPage:

@@ -1,6 +1,7 @@
 """Lookups of claims: plain rows written before the transaction they point at. False positives, never negatives."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
 from claims.types import Order
@@ -16,26 +17,24 @@ def slot_of(claim_id: UUID) -> int:
     return claim_id.int % SLOTS
 
 
-def write_before(order: Order) -> None:
-    """Makes the claims findable by id and by cell, before they are there."""
+def write_before(orders: Sequence[Order]) -> None:
+    """Makes their claims findable by id and by cell, before they are there."""
+    write_many(write for order in orders for write in _lookups(order))
+
+
+def _lookups(order: Order) -> Iterator[tuple[str, list[Any]]]:
     home = order.home
-    space = keyspace(home.datacenter)
     by_id = (
         f"INSERT INTO {keyspace()}.claims_by_id (claim_id, request_id, root_id, provider_id, cell, datacenter) "
         "VALUES (?, ?, ?, ?, ?, ?)"
     )
     by_cell = (
-        f"INSERT INTO {space}.claims_by_cell (cell, slot, claim_id, root_id, provider_id, request_id) "
-        "VALUES (?, ?, ?, ?, ?, ?)"
+        f"INSERT INTO {keyspace(home.datacenter)}.claims_by_cell "
+        "(cell, slot, claim_id, root_id, provider_id, request_id) VALUES (?, ?, ?, ?, ?, ?)"
     )
-    write_many(
-        write
-        for m in order.members
-        for write in (
-            (by_id, [m.claim_id, order.request_id, order.root_id, m.provider_id, home.cell, home.datacenter]),
-            (by_cell, [home.cell, slot_of(m.claim_id), m.claim_id, order.root_id, m.provider_id, order.request_id]),
-        )
-    )
+    for m in order.members:
+        yield by_id, [m.claim_id, order.request_id, order.root_id, m.provider_id, home.cell, home.datacenter]
+        yield by_cell, [home.cell, slot_of(m.claim_id), m.claim_id, order.root_id, m.provider_id, order.request_id]
 
 
 def put_on_list(home: Home, root_id: UUID, provider_id: UUID, claim_id: UUID, request_id: UUID) -> None:

@@ -1,6 +1,7 @@
 """Moves one record from one state to another, without touching amounts: building, to be released, confirmed."""
 
 from collections.abc import Callable, Sequence
+from uuid import UUID
 
 from claims.capacity import bump, table
 from claims.repeat import as_it_is, repeat
@@ -8,7 +9,8 @@ from claims.types import ACTIVE, BUILDING, CLAIMED, DESTROYING, HELD, NOTIFIED, 
 from events.types import CLAIM_BUILDING, CLAIM_CHANGED, CLAIM_TAKEN, News
 from providers.projection import project_soon
 from providers.records import CLAIM, INSTANCE, Record
-from store.lwt import Applied, Refused, Statement
+from store.home import Home
+from store.lwt import Applied, Statement
 
 
 def building(record: Record) -> Done | Already | Not:
@@ -23,22 +25,29 @@ def confirm(record: Record) -> Done | Already | Not:
 
 def confirm_together(records: Sequence[Record]) -> None:
     """Confirms holds of one tree in one transaction; one by one when some of them had been confirmed before."""
-    if len(records) > 1 and isinstance(_run_together(records), Applied):
-        news = [News(CLAIM_TAKEN, r.provider_id, r.id, r.request_id, {"state": CLAIMED}) for r in records]
-        project_soon(records[0].home, records[0].root_id, *news)
+    home, root_id = records[0].home, records[0].root_id
+    if len(records) > 1 and confirm_held(home, root_id, [(r.provider_id, r.id) for r in records]):
+        project_soon(home, root_id, *(confirmed(r.provider_id, r.id, r.request_id) for r in records))
         return
     for record in records:
         confirm(record)
 
 
-def _run_together(records: Sequence[Record]) -> Applied | Refused:
-    home, root_id = records[0].home, records[0].root_id
+def confirm_held(home: Home, root_id: UUID, claims: Sequence[tuple[UUID, UUID]]) -> bool:
+    """Confirms these (provider id, claim id) of one tree, all of them or none, and tells nobody. False: not all of them
+    are holds any more. Raises Undecided, StoreUnavailable."""
     cql = (
         f"UPDATE {table(home)} SET state = ? WHERE root_id = ? AND provider_id = ? AND record_id = ? "
         f"IF kind = '{CLAIM}' AND state = ?"
     )
-    batch = [Statement(cql, [CLAIMED, root_id, r.provider_id, r.id, HELD]) for r in records]
-    return repeat("claims.confirm", home, root_id, lambda _: [*batch, bump(home, root_id)], read_first=False)
+    batch = [Statement(cql, [CLAIMED, root_id, provider_id, claim_id, HELD]) for provider_id, claim_id in claims]
+    batch.append(bump(home, root_id))
+    return isinstance(repeat("claims.confirm", home, root_id, lambda _: batch, read_first=False), Applied)
+
+
+def confirmed(provider_id: UUID, claim_id: UUID, request_id: UUID) -> News:
+    """What is told of a hold that became a claim."""
+    return News(CLAIM_TAKEN, provider_id, claim_id, request_id, {"state": CLAIMED})
 
 
 def active(record: Record) -> Done | Already | Not:

@@ -18,7 +18,7 @@ from claims.overtaken import tries
 from claims.together import Together
 from claims.types import HELD, Closed, Lost, Member, Order, Taken, Unsettled
 from events.types import CLAIM_HELD, CLAIM_TAKEN, News
-from providers.projection import project_soon
+from providers.projection import project_later, project_soon
 from providers.records import CLAIM, CLOSED, Tree, read_tree, tree_of
 from providers.resource_classes.registry import resource_class
 from store.failures import StoreUnavailable
@@ -27,19 +27,23 @@ from store.lwt import Applied, Outcome, Refused, Row, Statement, Unknown, run
 ROWS = 64  # of a batch that several requests share
 
 
-def take(order: Order, tell: bool = True) -> Taken | Lost | Closed | Unsettled:
+def take(order: Order, tell: bool = True, findable: bool = False) -> Taken | Lost | Closed | Unsettled:
     """Claims all of the order's members, or none. Raises StoreUnavailable when it certainly was not run.
 
     `tell` projects and tells it in the background; else the caller does, together with what it has to tell itself.
+    `findable`: the caller has made the claims so (`lookups.write_before`).
     """
-    write_before(order)
+    if not findable:
+        write_before([order])
     if needs_tree([m.resource_class for m in order.members]):
         result = _take_counted(order)
     else:
         result = _at_once.do((order.home, order.root_id), order)
     if isinstance(result, Taken) and tell:
-        kind = CLAIM_HELD if order.state == HELD else CLAIM_TAKEN
-        project_soon(order.home, order.root_id, *(_news(kind, order, m) for m in order.members))
+        held = order.state == HELD
+        news = [_news(CLAIM_HELD if held else CLAIM_TAKEN, order, m) for m in order.members]
+        # What is held is confirmed or given back in a moment, and shown with that.
+        (project_later if held else project_soon)(order.home, order.root_id, *news)
     return result
 
 

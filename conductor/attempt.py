@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from claims.lookups import forget
+from claims.lookups import forget, write_before
 from claims.settle import close
 from claims.take import take
 from claims.types import CLAIMED, HELD, Closed, Lost, Member, Order, Taken, Unsettled, claim_id
@@ -62,7 +62,9 @@ def attempt_plan(row: RequestRow, plan: Plan, until: float, exactly: bool = Fals
         if time.monotonic() > until:
             without += [member for group in groups for member in group]
             continue
-        tries = side_by_side(lambda group: _first(row, plan, group, until, exactly), groups)
+        firsts = [[(member, 0) for member in group] for group in groups]
+        write_before([_order(row, plan, members, {}) for members in firsts])
+        tries = side_by_side(lambda members: _first(row, plan, members, until, exactly), firsts)
         attempts += sum(tried.attempts for tried in tries)
         for group, tried in zip(groups, tries, strict=True):
             parts += [_part(row, member, 0) for member in group] if tried.won else []
@@ -86,10 +88,13 @@ def attempt_plan(row: RequestRow, plan: Plan, until: float, exactly: bool = Fals
     return Attempted(tuple(parts), tuple(without), attempts)
 
 
-def _first(row: RequestRow, plan: Plan, group: Sequence[PlannedMember], until: float, exactly: bool) -> _Tried:
+def _first(
+    row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, int]], until: float, exactly: bool
+) -> _Tried:
+    """Its claims are findable already."""
     if time.monotonic() > until:
         return _Tried(False, 0)
-    return _claim(row, plan, [(member, 0) for member in group], until, exactly)
+    return _claim(row, plan, members, until, exactly, findable=True)
 
 
 def _down_the_alternates(
@@ -109,7 +114,12 @@ def _down_the_alternates(
 
 
 def _claim(
-    row: RequestRow, plan: Plan, members: Sequence[tuple[PlannedMember, int]], until: float, exactly: bool = False
+    row: RequestRow,
+    plan: Plan,
+    members: Sequence[tuple[PlannedMember, int]],
+    until: float,
+    exactly: bool = False,
+    findable: bool = False,
 ) -> _Tried:
     """One tree: claims, and again at once while the fresh record still fits (its state changed, not its room)."""
     versions: dict[Any, tuple[int, int]] = {}
@@ -120,7 +130,8 @@ def _claim(
             return _Tried(False, attempts, taken_over=True)
         attempts += 1
         order = _order(row, plan, members, versions)
-        result = take(order, tell=plan.holds)  # what is committed by this very transaction is told with the commit
+        # What is committed by this very transaction is told with the commit.
+        result = take(order, tell=plan.holds, findable=findable and attempts == 1)
         _measure(result, order)
         match result:
             case Taken():

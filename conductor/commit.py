@@ -6,6 +6,7 @@ that is the commit; confirming the holds comes after it and anyone may do it.
 
 import contextlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,26 +24,29 @@ from conductor.side_by_side import in_chunks, side_by_side
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.types import Part, Plan
 from events.append import Write, append
-from events.types import CLAIM_TAKEN, REQUEST_STATE, News
+from events.types import CLAIM_TAKEN, PROVIDER_REPAIRED, REQUEST_STATE, News
 from providers.cells import home_of
-from providers.projection import project_now, project_soon
+from providers.projection import project_later, project_now, project_soon, project_together
 from providers.records import Record, Tree
 from store.failures import StoreUnavailable
 from store.home import Home
 
+log = logging.getLogger("sched_portal.conductor")
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The row after the commit and, when all claims are on one tree, the tree as it was read after them."""
+    """The row after the commit, and the trees by id as they were read after it: all of them, or what could be read."""
 
     row: RequestRow
-    tree: Tree | None = None
+    trees: Mapping[UUID, Tree]
 
 
 def commit(row: RequestRow, plan: Plan, tried: Attempted) -> Committed | None:
     """None when another owner moved the request meanwhile (then it is theirs to finish)."""
     if not plan.holds and not tried.without:
-        return Committed(row, _tell_tree(row, tried.parts))
+        tree = _tell_tree(row, tried.parts)
+        return Committed(row, {tree.root_id: tree} if tree else {})
     moved = move(row, CLAIMED, members=parts_json(tried.parts), committed=True, attempts=tried.attempts)
     if moved is None:
         now = find(row.request_id, at_home=True)
@@ -50,11 +54,11 @@ def commit(row: RequestRow, plan: Plan, tried: Attempted) -> Committed | None:
         if now is None or not now.committed or now.epoch != row.epoch:
             abort(row, tried.parts)
         return None
-    confirm(tried.parts)
+    trees = _confirm_own(moved, tried.parts)
     # The claims are made, whatever becomes of this: the conductor finds the request on the list and goes on.
     with contextlib.suppress(StoreUnavailable):
         append(home_of(row.cell), [_news(moved, CLAIMED)], _no_more_work(moved, tried.parts))
-    return Committed(moved)
+    return Committed(moved, trees)
 
 
 def _tell_tree(row: RequestRow, parts: Sequence[Part]) -> Tree | None:
@@ -81,6 +85,30 @@ def confirm(parts: Sequence[Part]) -> None:
             trees.setdefault(record.root_id, []).append(record)
     for some in in_chunks(list(trees.values())):
         side_by_side(mark.confirm_together, some)
+
+
+def _confirm_own(row: RequestRow, parts: Sequence[Part]) -> dict[UUID, Tree]:
+    """As `confirm`, by who has just held them all and so need not read them first; the trees as they are after it."""
+    by_tree: dict[tuple[Home, UUID], list[Part]] = {}
+    for part in parts:
+        by_tree.setdefault((Home(part.cell, part.datacenter), part.root_id), []).append(part)
+    for some in in_chunks(list(by_tree.values())):
+        side_by_side(lambda of_tree: _confirm_tree(row, of_tree), some)
+    try:
+        return {tree.root_id: tree for tree in project_together(list(by_tree))}
+    except Exception:  # they are confirmed, and will be projected
+        log.warning("request %s: its claims are made, but not shown yet", row.request_id, exc_info=True)
+        return {}
+
+
+def _confirm_tree(row: RequestRow, parts: Sequence[Part]) -> None:
+    home, root_id = Home(parts[0].cell, parts[0].datacenter), parts[0].root_id
+    if mark.confirm_held(home, root_id, [(part.provider_id, part.claim_id) for part in parts]):
+        news = [mark.confirmed(part.provider_id, part.claim_id, row.request_id) for part in parts]
+    else:  # somebody else did, or our own first try, whose answer was lost: then nobody has told it
+        confirm(parts)
+        news = [News(PROVIDER_REPAIRED, provider_id) for provider_id in {part.provider_id for part in parts}]
+    project_later(home, root_id, *news)
 
 
 def abort(row: RequestRow, parts: Sequence[Part]) -> None:

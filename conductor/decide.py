@@ -26,7 +26,7 @@ from store.home import Home
 
 def decide(request: ScheduleRequest, rng: random.Random, stored: Policy | None = None) -> Decision:
     """Chooses by sampling, or by a sweep when asked to or when the policy packs (a sample would spoil packing); says
-    "no", or "not all of them", only after a sweep whose short hosts were read again from their own records. `stored`:
+    "no", or "not all of them", only after a sweep whose short hosts were read again (conductor/exact.py). `stored`:
     under this policy instead of the one in force. Raises StoreUnavailable when the sweep took longer than the policy
     lets it."""
     homes = homes_of(request)

@@ -1,6 +1,7 @@
 """The decision among all providers: when sampling found no place, when it is asked for, when a policy packs.
 
-"No" is said here alone, after the hosts that fell short by amounts were read again from their own records.
+"No" is said here alone, after the hosts that fell short by amounts were read again from their own records; in a class
+that is large and full, those of them where room may have come back (conductor/freed.py).
 """
 
 import random
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from conductor.explain import explanation, misses_of, why_not
+from conductor.freed import freed
 from conductor.types import Decision, ScheduleRequest, Seen
 from providers.candidates import Shard
 from providers.reread import reread
@@ -22,7 +24,7 @@ from scheduler.trees import Trees, trees_of
 from scheduler.types import Candidate, Policy, Resource
 from store.home import Home
 
-SHOWN = MANY  # shards of a large class that the explanation of a "no" looks at, those that could hold it among them
+SHOWN = 4  # shards of a large class that the explanation of a "no" looks at, those that could hold it among them
 
 Everybody = Mapping[str, Swept]  # by resource class
 
@@ -61,28 +63,35 @@ def trees_among(everything: Everybody) -> Trees:
 def _in_a_large_class(
     request: ScheduleRequest, everywhere: Sequence[Shard], policy: Policy, rng: random.Random
 ) -> Decision:
-    """One resource. Where anybody could hold it, and who fits there, is Cassandra's answer. When nobody does, these
-    shards are read whole, for a row may lag, and for the explanation some more."""
+    """One resource. Where anybody could hold it, and who fits there, is Cassandra's answer; a row may lag, so when
+    nobody does it is asked again where room may have come back. The explanation is of some shards: those where somebody
+    could hold it first."""
     (resource,) = request.resources
     began = time.monotonic()
     until = began + policy.sweep_seconds
     filters, of_shards = enabled_filters(policy), len(everywhere)
     possible = could_hold(everywhere, resource, filters, until)
-    fit = fitting(possible.shards, resource, policy, until)
+    fit = fitting(possible, resource, policy, until)
     found = _assign(request, [fit], {}, policy, rng)
+    if found is None and (again := freed({home for home, _ in everywhere}, resource, filters, until)):
+        fit = list({c.provider_id: c for c in (*fit, *fitting(again, resource, policy, until))}.values())
+        found = _assign(request, [fit], {}, policy, rng)
     if found is not None:
         return Decision(found, None, policy.version, Seen("all", len(fit), of_shards, of_shards))
-    could = set(possible.shards)
-    others = [shard for shard in everywhere if shard not in could]
-    looked_at = [*possible.shards, *rng.sample(others, min(len(others), max(0, SHOWN - len(possible.shards))))]
+    could = set(possible)
+    looked_at = _some(possible, SHOWN, rng)
+    looked_at += _some([shard for shard in everywhere if shard not in could], SHOWN - len(looked_at), rng)
     swept = sweep_some(looked_at, resource.resource_class, until, of_shards)
-    providers = max(possible.providers, len(swept.candidates))
-    swept = replace(swept, providers=providers, seconds=time.monotonic() - began)
+    swept = replace(swept, seconds=time.monotonic() - began)
     filtered = run_filters(swept.candidates, resource, filters)
     passed = {c.provider_id: c for c in (*fit, *filtered.passed)}
     filtered = replace(filtered, passed=tuple(passed.values()))
     everything = {resource.resource_class: swept}
     return _after_rereading(request, everything, [filtered], trees_among(everything), policy, rng)
+
+
+def _some(shards: Sequence[Shard], most: int, rng: random.Random) -> list[Shard]:
+    return list(shards) if len(shards) <= most else rng.sample(list(shards), max(0, most))
 
 
 def _after_rereading(

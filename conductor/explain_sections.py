@@ -26,8 +26,9 @@ def _why(stage: Mapping[str, Any]) -> str | None:
 
 
 def _facts(told: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
-    facts = [("Considered", number(told.get("considered")))]
     seen = told.get("seen")
+    about = "about " if seen and seen["shards"] < seen["of_shards"] else ""
+    facts = [("Considered", f"{about}{number(told.get('considered'))}")]
     if seen:
         what = f"{seen['providers']} providers in {seen['shards']} of {seen['of_shards']} shards, {seen['seconds']} s"
         facts.append(("Read", what))

@@ -79,11 +79,14 @@ def state_of(row: RequestRow, parts: Sequence[Part], records: Sequence[Record | 
     return row.state
 
 
-def claim_images(row: RequestRow, parts: Sequence[Part], tree: Tree | None = None) -> list[Image]:
-    """The claims in the API's form: as they are while they are claims, else as they were made. `tree` has them all,
-    when the caller has just read it."""
-    there = {r.id: r for r in tree.records} if tree else {}
-    records = [there.get(p.claim_id) for p in parts] if tree else records_of(parts)
+def claim_images(row: RequestRow, parts: Sequence[Part], trees: Mapping[UUID, Tree] | None = None) -> list[Image]:
+    """The claims in the API's form: as they are while they are claims, else as they were made. `trees`: those that the
+    caller has just read, by id; they are not read again."""
+    known = trees or {}
+    there = {r.id: r for tree in known.values() for r in tree.records}
+    unread = [p for p in parts if p.root_id not in known]
+    there |= {r.id: r for r in records_of(unread) if r is not None}
+    records = [there.get(p.claim_id) for p in parts]
     return [
         image_of_claim(record) if record is not None and record.kind == CLAIM else _as_made(row, part)
         for part, record in zip(parts, records, strict=True)

@@ -91,7 +91,7 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
                 return Pending(row.request_id)
             ask_the_shadow(request, row.request_id)
             explanation = decision.explanation.as_json() if decision.explanation else None
-            claims = outcome.claim_images(placed.row, tried.parts, placed.tree)
+            claims = outcome.claim_images(placed.row, tried.parts, placed.trees)
             return Placed(row.request_id, claims, attempts, explanation, decided=plan.decided)
         abort(row, tried.parts)
         if tried.taken_over:

@@ -101,7 +101,7 @@ def _claim(request: ScheduleRequest, steps: Sequence[Step], row: RequestRow, pla
         placed = commit(row, plan, tried)
         if placed is None:
             return Pending(row.request_id)
-        return Placed(row.request_id, outcome.claim_images(placed.row, tried.parts, placed.tree), tried.attempts)
+        return Placed(row.request_id, outcome.claim_images(placed.row, tried.parts, placed.trees), tried.attempts)
     abort(row, tried.parts)
     if tried.taken_over:
         return Pending(row.request_id)

@@ -112,8 +112,8 @@ MADE, BUILT, GONE = "made", "built", "gone"
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why nothing fits, or how many did: the funnel, who came nearest (provider id, name, missing amounts), and what
-    would make it fit. `considered` are all of the class; the funnel and the rest is of the `seen`, in `shards` of
-    `of_shards`, in `seconds`; `policy` is the version that decided."""
+    would make it fit. `considered` are all of the class (about, when not all shards were read); the funnel and the rest
+    is of the `seen`, in `shards` of `of_shards`, in `seconds`; `policy` is the version that decided."""
 
     considered: int
     funnel: tuple[Stage, ...]

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from store.session import keyspace, read_many, write_many
 log = logging.getLogger("sched_portal.projection")
 
 AT_ONCE = 32  # trees projected side by side; bounds the memory and the driver's queue
+LATER = 2.0  # seconds that a projection waits for one which mostly comes sooner
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,31 @@ class Behind:
 
 
 def project_now(home: Home, root_id: UUID, *news: News, others: Sequence[Write] = ()) -> Tree:
-    """Projects one tree and tells the news; answers with the tree as read. Raises StoreUnavailable."""
+    """Projects one tree and tells the news, after what still waits to be told of it (`project_later`); answers with the
+    tree as read. Raises StoreUnavailable."""
+    earlier = projector().take_over(home, root_id)
     try:
-        return _project([Behind(home, root_id, news, tuple(others))])[0]
+        return _project([Behind(home, root_id, (*earlier, *news), tuple(others))])[0]
     except Exception:
         forget_directory()
+        projector().put_back(home, root_id, earlier)
         raise
+
+
+def project_together(places: Sequence[tuple[Home, UUID]]) -> list[Tree]:
+    """Projects several trees, each with what waits to be told of it (`project_later`); answers with the trees as read.
+    What was not told waits again. Raises StoreUnavailable."""
+    trees: list[Tree] = []
+    for begin in range(0, len(places), AT_ONCE):
+        some = [Behind(*place, projector().take_over(*place)) for place in places[begin : begin + AT_ONCE]]
+        try:
+            trees += _project(some)
+        except Exception:
+            forget_directory()
+            for one in some:
+                projector().put_back(one.home, one.root_id, one.news)
+            raise
+    return trees
 
 
 def _project(behind: Sequence[Behind]) -> list[Tree]:
@@ -133,39 +154,75 @@ def _upsert(tree: Tree, own: OwnRow) -> Write:
     return cql, [*values, tree.generation]
 
 
+@dataclass(slots=True)
+class _Waiting:
+    news: list[News]
+    due: float  # time.monotonic()
+
+
 class Projector:
     """Projects in the background, coalescing: ten claims on one host that wait here are one read and one row."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[Home, UUID], list[News]] = {}
+        self._waiting: dict[tuple[Home, UUID], _Waiting] = {}
         self._wake = threading.Condition()
         self._busy = False
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
         self._thread.start()
 
-    def add(self, home: Home, root_id: UUID, news: Iterable[News]) -> None:
+    def add(self, home: Home, root_id: UUID, news: Iterable[News], after: float = 0.0) -> None:
+        """`after` so many seconds, or with whatever is sooner on this tree."""
+        due = time.monotonic() + after
         with self._wake:
-            self._waiting.setdefault((home, root_id), []).extend(news)
+            waiting = self._waiting.setdefault((home, root_id), _Waiting([], due))
+            waiting.news.extend(news)
+            waiting.due = min(waiting.due, due)
+            self._wake.notify_all()
+
+    def take_over(self, home: Home, root_id: UUID) -> tuple[News, ...]:
+        """What waits to be told of this tree: whoever takes it projects the tree now."""
+        with self._wake:
+            waiting = self._waiting.pop((home, root_id), None)
+            self._wake.notify_all()  # who drains: it may have been the last
+        return tuple(waiting.news) if waiting else ()
+
+    def put_back(self, home: Home, root_id: UUID, news: Sequence[News]) -> None:
+        """What was taken over and could not be told, before what came meanwhile."""
+        if not news:
+            return
+        with self._wake:
+            waiting = self._waiting.setdefault((home, root_id), _Waiting([], 0.0))
+            waiting.news[:0] = news
+            waiting.due = 0.0
             self._wake.notify_all()
 
     def drain(self, timeout: float = 10.0) -> bool:
-        """Waits until nothing is waiting; False when that took longer than `timeout` seconds."""
+        """Waits until nothing is waiting, and nothing later than now; False when that took longer than `timeout`
+        seconds."""
         deadline = time.monotonic() + timeout
         with self._wake:
             while self._waiting or self._busy:
-                if not self._wake.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
+                for waiting in self._waiting.values():
+                    waiting.due = 0.0
+                self._wake.notify_all()
+                if time.monotonic() >= deadline:
                     return False
+                self._wake.wait(min(0.05, max(0.0, deadline - time.monotonic())))
         return True
 
     def _take(self) -> list[Behind]:
         with self._wake:
             self._busy = False
             self._wake.notify_all()
-            while not self._waiting:
-                self._wake.wait()
-            keys = list(self._waiting)[:AT_ONCE]
+            while not (keys := self._due()):
+                soonest = min((waiting.due for waiting in self._waiting.values()), default=None)
+                self._wake.wait(None if soonest is None else max(0.0, soonest - time.monotonic()))
             self._busy = True
-            return [Behind(*key, tuple(self._waiting.pop(key))) for key in keys]
+            return [Behind(*key, tuple(self._waiting.pop(key).news)) for key in keys]
+
+    def _due(self) -> list[tuple[Home, UUID]]:
+        now = time.monotonic()
+        return list(islice((key for key, waiting in self._waiting.items() if waiting.due <= now), AT_ONCE))
 
     def _run(self) -> None:
         while True:
@@ -198,6 +255,11 @@ _lock = threading.Lock()
 def project_soon(home: Home, root_id: UUID, *news: News) -> None:
     """Projects in the background within milliseconds; for claims, whose answer need not wait for it."""
     projector().add(home, root_id, news)
+
+
+def project_later(home: Home, root_id: UUID, *news: News) -> None:
+    """Like `project_soon`, but leaves some time for what is about to happen to this tree: one projection shows both."""
+    projector().add(home, root_id, news, LATER)
 
 
 def projector() -> Projector:

@@ -1,7 +1,7 @@
 """Every provider of a class: for packing, explanations, and before anyone is told "no".
 
-Up to MANY shards all rows are read. Of a larger class Cassandra is asked what the largest is in each shard
-(`could_hold`), and who fits in those where anybody could (`fitting`): rows that could never do stay where they are.
+Up to MANY shards all rows are read. Of a larger class Cassandra is asked in which shards anybody could hold a request
+(`could_hold`), and who fits there (`fitting`): rows that could never do stay where they are.
 """
 
 import math
@@ -26,22 +26,17 @@ ASKED_AT_ONCE = 32  # shards asked side by side for what is mostly nothing
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """Candidates of a class, whether they fit or not, from so many shards of so many; `providers`: how many there are
-    of the class."""
+    """Candidates of a class, whether they fit or not, from so many shards of so many."""
 
     candidates: Sequence[Candidate]
     shards: int
     of_shards: int
     seconds: float
-    providers: int
 
-
-@dataclass(frozen=True, slots=True)
-class Possible:
-    """How many providers there are, and the shards with one whose hardware could hold a request."""
-
-    providers: int
-    shards: Sequence[Shard]
+    @property
+    def providers(self) -> int:
+        """How many there are of the class; about, when not all shards were read."""
+        return round(len(self.candidates) * self.of_shards / self.shards) if self.shards else 0
 
 
 def sweep(homes: Sequence[Home], resource_class_name: str) -> Sequence[Candidate]:
@@ -68,7 +63,7 @@ def sweep_some(wanted: Sequence[Shard], resource_class_name: str, until: float, 
     for number, (_, some) in enumerate(read_shards(wanted, resource_class(resource_class_name)), start=1):
         found += some
         _in_time(until, number, len(wanted), resource_class_name)
-    return Swept(found, len(wanted), of_shards, time.monotonic() - began, len(found))
+    return Swept(found, len(wanted), of_shards, time.monotonic() - began)
 
 
 def fitting(wanted: Sequence[Shard], resource: Resource, policy: Policy, until: float) -> list[Candidate]:
@@ -85,42 +80,28 @@ def fitting(wanted: Sequence[Shard], resource: Resource, policy: Policy, until: 
     return found
 
 
-def could_hold(wanted: Sequence[Shard], resource: Resource, filters: Sequence[Filter], until: float) -> Possible:
-    """By the largest of each amount in a shard, as if all claims there had ended; then of those providers alone that
-    the other filters leave. Who fits now is in one of these shards."""
+def could_hold(wanted: Sequence[Shard], resource: Resource, filters: Sequence[Filter], until: float) -> list[Shard]:
+    """The shards with a provider that the filters leave and that would have room if all claims in flight on it ended.
+    Who fits now is in one of them. One row a shard is read, and none where nobody could."""
     of_class = resource_class(resource.resource_class)
-    others = [one for one in filters if one.name != "capacity"]
-    providers, there = _largest(wanted, of_class, resource, [], until)
-    return Possible(providers, _largest(there, of_class, resource, others, until)[1])
-
-
-def _largest(
-    wanted: Sequence[Shard], of_class: ResourceClass, resource: Resource, filters: Sequence[Filter], until: float
-) -> tuple[int, list[Shard]]:
-    """How many providers, and the shards where each amount asked for is somebody's."""
-    names = [] if of_class.custom else [name for name, amount in resource.amounts.items() if amount]
-    largest = "".join(f", max({name}) AS {name}, max(total_{name}) AS total_{name}" for name in names)
-    where, values = of_class.query(resource, filters)
-    providers, could = 0, []
+    where, values = of_class.query(resource, [one for one in filters if one.name != "capacity"])
+    if not of_class.custom:
+        amounts = {name: amount for name, amount in sorted(resource.amounts.items()) if amount}
+        where += "".join(f" AND {name} >= ?" for name in amounts)
+        values = [*values, *amounts.values()]
+    cql = (
+        "SELECT provider_id FROM {}.capacity "
+        f"WHERE cell = ? AND resource_class = ? AND shard = ?{where} LIMIT 1 ALLOW FILTERING"
+    )
+    could: list[Shard] = []
     for begin, some in _by(ASKED_AT_ONCE, wanted):
-        cql = (
-            "SELECT count(*) AS providers{} FROM {}.capacity "
-            "WHERE cell = ? AND resource_class = ? AND shard = ?{} ALLOW FILTERING"
-        )
-        pages = read_many(
-            [
-                (cql.format(largest, keyspace(home.datacenter), where), [home.cell, of_class.name, number, *values])
-                for home, number in some
-            ],
-            QUORUM,
-        )
-        for shard, (row,) in zip(some, pages, strict=True):
-            providers += row["providers"]
-            limits = {name: max(row[name] or 0, row[f"total_{name}"] or 0) for name in names}
-            if row["providers"] and all(limits[name] >= resource.amounts[name] for name in names):
-                could.append(shard)
+        asked = [
+            (cql.format(keyspace(home.datacenter)), [home.cell, of_class.name, number, *values])
+            for home, number in some
+        ]
+        could += [shard for shard, rows in zip(some, read_many(asked, QUORUM), strict=True) if rows]
         _in_time(until, begin + len(some), len(wanted), of_class.name)
-    return providers, could
+    return could
 
 
 def read_shards(shards: Sequence[Shard], of_class: ResourceClass) -> Iterator[tuple[Home, list[Candidate]]]:

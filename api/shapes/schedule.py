@@ -121,7 +121,7 @@ SHAPES: dict[str, Shape] = {
         generation=WHOLE,
     ),
     "Explanation": thing(
-        "`considered` are the providers of that class and cell before any filter.",
+        "`considered` are the providers of that class and cell before any filter; about, when `seen` has fewer.",
         "resource_class query search seen policy changes",
         considered=WHOLE,
         funnel=some(thing(stage=TEXT, left=WHOLE, removed=WHOLE, reason=TEXT)),

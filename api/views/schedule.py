@@ -164,10 +164,11 @@ def _why(outcome: NoValidHost) -> str:
         return f"There is no {of_class} provider to look at in any cell that was asked for"
     seen = explanation.get("seen", {}).get("providers", considered)
     looked_at = f" {seen} were looked at, and" if seen < considered else ""
+    about = "about " if looked_at else ""
     lost = [f"{stage['stage']} removed {stage['removed']}" for stage in explanation["funnel"] if stage["removed"]]
     if not lost:
         return f"Of {considered} {of_class} providers each fits alone, but not all that was asked for together"
-    return f"Of {considered} {of_class} providers{looked_at} not enough are left: {', '.join(lost)}"
+    return f"Of {about}{considered} {of_class} providers{looked_at} not enough are left: {', '.join(lost)}"
 
 
 def _what_changed(changed: Changed) -> str:

@@ -69,6 +69,16 @@ def test_any_provider_says_why(ask, host, browser, sign_in):
     assert texts(sections_of(browser.get(link, {"provider": claim["provider"]}))["This provider"])[0][2] == "would do"
 
 
+def test_a_name_that_providers_of_other_classes_have_too(ask, host, browser):
+    name = f"twin-{uuid.uuid4().hex[:8]}"
+    host(name, heartbeat="none")
+    host(name, resource_class="network", amounts={"bandwidth_mbps": 10}, heartbeat="none")
+    placed = ask(2)
+    answer = browser.get(f"{REQUESTS}{placed.request_id}/explain/", {"provider": name})
+    assert answer.context["refusal"] == ""
+    assert [row[2] for row in texts(sections_of(answer)["This provider"])] == ["would do"]
+
+
 def test_what_is_not_there_is_said(ask, host, browser, sign_in):
     host(heartbeat="none")
     placed = ask(1)

@@ -106,7 +106,7 @@ def test_killed_after_the_commit_before_the_confirmation(cell, host, at_once, mo
     host(heartbeat="none", resource_class="block_storage", amounts={"capacity_gb": 100, "iops": 100})
     _, row, plan = accepted(cell, VCPUS, DISK)
     tried = attempt_plan(row, plan, until=1e12)
-    monkeypatch.setattr("conductor.commit.confirm", lambda parts: None)
+    monkeypatch.setattr("conductor.commit._confirm_own", lambda row, parts: {})
     assert commit(row, plan, tried) is not None
     assert {c.state for c in list_claims(ClaimFilter(cell=cell.name), 10).results} == {"held"}
     monkeypatch.undo()
