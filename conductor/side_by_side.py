@@ -7,7 +7,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AT_ONCE = 8  # of one request
+AT_ONCE = 16  # of one request
 THREADS = 32  # of all requests of this process
 
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="trees")
