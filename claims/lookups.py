@@ -52,12 +52,13 @@ def forget(home: Home, claim_ids: Iterable[UUID]) -> None:
     write_many((cql, [home.cell, slot_of(claim_id), claim_id]) for claim_id in claim_ids)
 
 
-def expire_id(record: Record) -> None:
-    """Lets the id of a claim that ended fade out of the lookup by id."""
+def expire_ids(records: Iterable[Record]) -> None:
+    """Lets the ids of claims that ended fade out of the lookup by id."""
     cql = (
         f"INSERT INTO {keyspace()}.claims_by_id (claim_id, request_id, root_id, provider_id, cell, datacenter) "
         "VALUES (?, ?, ?, ?, ?, ?) USING TTL ?"
     )
-    home = record.home
-    values = [record.id, record.request_id, record.root_id, record.provider_id, home.cell, home.datacenter, ENDED_TTL]
-    write_many([(cql, values)])
+    write_many(
+        (cql, [r.id, r.request_id, r.root_id, r.provider_id, r.home.cell, r.home.datacenter, ENDED_TTL])
+        for r in records
+    )

@@ -36,13 +36,7 @@ def confirm_together(records: Sequence[Record]) -> None:
 def confirm_held(home: Home, root_id: UUID, claims: Sequence[tuple[UUID, UUID]]) -> bool:
     """Confirms these (provider id, claim id) of one tree, all of them or none, and tells nobody. False: not all of them
     are holds any more. Raises Undecided, StoreUnavailable."""
-    cql = (
-        f"UPDATE {table(home)} SET state = ? WHERE root_id = ? AND provider_id = ? AND record_id = ? "
-        f"IF kind = '{CLAIM}' AND state = ?"
-    )
-    batch = [Statement(cql, [CLAIMED, root_id, provider_id, claim_id, HELD]) for provider_id, claim_id in claims]
-    batch.append(bump(home, root_id))
-    return isinstance(repeat("claims.confirm", home, root_id, lambda _: batch, read_first=False), Applied)
+    return _all_or_none("claims.confirm", home, root_id, claims, CLAIM, HELD, CLAIMED)
 
 
 def confirmed(provider_id: UUID, claim_id: UUID, request_id: UUID) -> News:
@@ -60,11 +54,37 @@ def to_be_destroyed(record: Record) -> Done | Already | Not:
     return _move("claims.to_be_destroyed", record, INSTANCE, (ACTIVE,), DESTROYING)
 
 
+def to_be_destroyed_together(records: Sequence[Record]) -> bool:
+    """As `to_be_destroyed`, instances of one tree in one transaction. False: not all of them are active; then nothing
+    was done."""
+    home, root_id = records[0].home, records[0].root_id
+    ids = [(record.provider_id, record.id) for record in records]
+    if not _all_or_none("claims.to_be_destroyed", home, root_id, ids, INSTANCE, ACTIVE, DESTROYING):
+        return False
+    project_soon(
+        home, root_id, *(News(CLAIM_CHANGED, r.provider_id, r.id, r.request_id, {"state": DESTROYING}) for r in records)
+    )
+    return True
+
+
 def to_be_released(record: Record) -> Done | Already | Not:
     """A claim that is being built is asked back: its agent is to stop and to say so."""
     condition = f"kind = '{CLAIM}' AND state = ? AND release_requested = false"
     statement = _update(record, "release_requested = true", [], condition, [BUILDING])
     return _run("claims.to_be_released", record, statement, BUILDING, CLAIM_CHANGED, _is_asked_back)
+
+
+def _all_or_none(
+    name: str, home: Home, root_id: UUID, ids: Sequence[tuple[UUID, UUID]], kind: str, source: str, target: str
+) -> bool:
+    """Moves records (provider id, record id) of one tree from one state to another in one transaction."""
+    cql = (
+        f"UPDATE {table(home)} SET state = ? WHERE root_id = ? AND provider_id = ? AND record_id = ? "
+        f"IF kind = '{kind}' AND state = ?"
+    )
+    batch = [Statement(cql, [target, root_id, provider_id, record_id, source]) for provider_id, record_id in ids]
+    batch.append(bump(home, root_id))
+    return isinstance(repeat(name, home, root_id, lambda _: batch, read_first=False), Applied)
 
 
 def _is_asked_back(now: Record) -> bool:

@@ -6,9 +6,9 @@ took it (a coordinator that was paused) would find the id free and claim it agai
 
 from collections.abc import Mapping, Sequence
 
-from claims.capacity import Shift, bump, closed, closed_until, give_room, needs_tree, table
+from claims.capacity import Shift, bump, closed, closed_until, give_room, needs_tree, summed, table
 from claims.closed import thin_out
-from claims.lookups import expire_id, put_on_list
+from claims.lookups import expire_ids, put_on_list
 from claims.repeat import as_it_is, repeat
 from claims.types import ACTIVE, BUILDING, CLAIMED, DESTROYING, HELD, NOTIFIED, RELEASED, Already, Done, Not
 from events.types import CLAIM_RELEASED, INSTANCE_DESTROYED, News
@@ -29,6 +29,28 @@ def release(record: Record, states: Sequence[str] = NOT_STARTED, why: str = CLAI
         return Already() if record.kind == CLOSED else Not(record)
     back = {name: -amount for name, amount in record.amounts.items()}
     return _close("claims.release", record, states, {}, back, why)
+
+
+def release_together(records: Sequence[Record], states: Sequence[str] = NOT_STARTED) -> bool:
+    """Releases claims of one tree in one transaction. False: one of them is none any more, or is in no such state; then
+    nothing was done. Raises Undecided."""
+    home, root_id = records[0].home, records[0].root_id
+    back = [
+        Shift(r.provider_id, r.resource_class, {}, {n: -amount for n, amount in r.amounts.items()}) for r in records
+    ]
+    closing = [_closing(record, states) for record in records]
+
+    def build(tree: Tree | None) -> list[Statement]:
+        room = [give_room(home, root_id, shift, tree) for shift in summed(back)]
+        return [*closing, *room, bump(home, root_id, tree)]
+
+    read_first = needs_tree([record.resource_class for record in records])
+    if not isinstance(repeat("claims.release", home, root_id, build, read_first), Applied):
+        return False
+    tree = project_now(home, root_id, *(_news(CLAIM_RELEASED, record) for record in records))
+    expire_ids(records)
+    thin_out(tree)
+    return True
 
 
 def destroy(record: Record) -> Done | Already | Not:
@@ -52,13 +74,7 @@ def _close(
     why: str,
 ) -> Done | Already | Not:
     shift = Shift(record.provider_id, record.resource_class, own, available)
-    cql = (
-        f"UPDATE {table(record.home)} SET {closed(record.resource_class)}, state = ?, expires_at = ? "
-        "WHERE root_id = ? AND provider_id = ? AND record_id = ? "
-        f"IF kind = ? AND state IN ({', '.join('?' * len(states))})"
-    )
-    key = [record.root_id, record.provider_id, record.id]
-    update = Statement(cql, [RELEASED, closed_until(), *key, record.kind, *states])
+    update = _closing(record, states)
 
     def build(tree: Tree | None) -> list[Statement]:
         room = give_room(record.home, record.root_id, shift, tree)
@@ -69,8 +85,22 @@ def _close(
     if now is not None and now.kind != CLOSED:
         return Not(now)
     # Also after a repetition that changed nothing: the one before may have died before it told anyone.
-    news = News(why, record.provider_id, record.id, record.request_id, {"consumer": record.consumer})
-    tree = project_now(record.home, record.root_id, *([news] if isinstance(outcome, Applied) else []))
-    expire_id(record)
+    news = [_news(why, record)] if isinstance(outcome, Applied) else []
+    tree = project_now(record.home, record.root_id, *news)
+    expire_ids([record])
     thin_out(tree)
     return Done() if isinstance(outcome, Applied) else Already()
+
+
+def _closing(record: Record, states: Sequence[str]) -> Statement:
+    cql = (
+        f"UPDATE {table(record.home)} SET {closed(record.resource_class)}, state = ?, expires_at = ? "
+        "WHERE root_id = ? AND provider_id = ? AND record_id = ? "
+        f"IF kind = ? AND state IN ({', '.join('?' * len(states))})"
+    )
+    key = [record.root_id, record.provider_id, record.id]
+    return Statement(cql, [RELEASED, closed_until(), *key, record.kind, *states])
+
+
+def _news(why: str, record: Record) -> News:
+    return News(why, record.provider_id, record.id, record.request_id, {"consumer": record.consumer})

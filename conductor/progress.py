@@ -8,10 +8,14 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
+from django.conf import settings
+
 from claims import mark
 from claims.consume import consume
 from claims.find import find_any, was_a_claim
+from claims.overtaken import tries
 from claims.release import ANY, destroy, release
+from claims.together import Together
 from claims.types import HELD, Not
 from conductor.activate import finish_active
 from conductor.outcome import parts_of, records_of
@@ -24,7 +28,6 @@ from providers.heartbeat import note_failed_build
 from providers.records import CLAIM, CLOSED, INSTANCE, Record, locate
 from providers.refusals import Busy, Conflict, NotFound
 
-TRIES = 8
 CONSUMED, RELEASED, CLOSED_STATE, MISSING, HELD_STATE = "consumed", "released", "closed", "missing", "held"
 
 
@@ -113,34 +116,48 @@ def destroyed(request_id: UUID, provider_id: UUID | None, reason: str = "") -> R
 
 
 def _say_built(record: Record) -> RequestRow:
-    """Moves the row: this part is built; active when it was the last that an agent builds."""
-    for _ in range(TRIES):
-        row = get(record.request_id)
-        if row.state == ACTIVE and _is_built(row.parts, record.id):
-            return row  # said before; consuming may still be to do
-        if row.state not in (SCHEDULING, CLAIMED):
-            raise ClaimGone(RELEASED, f"request {row.request_id} is {row.state}: tear down what was built")
-        if row.state == SCHEDULING and row.plan is not None and row.plan.holds:
-            raise ClaimGone(
-                HELD_STATE, f"request {row.request_id} is not committed yet: a held claim can't be consumed"
-            )
-        if record.epoch != row.epoch:
-            raise ClaimGone(CLOSED_STATE, f"claim {record.id} belongs to an older plan of its request")
-        parts = [replace(p, state=BUILT) if p.claim_id == record.id and p.state != GONE else p for p in parts_of(row)]
-        if not _is_built(parts, record.id) or record.release_requested:
-            raise ClaimGone(RELEASED, f"claim {record.id} is no longer part of request {row.request_id}")
-        done = all(p.state in (BUILT, GONE) or p.agentless for p in parts)
-        if _is_built(row.parts, record.id) and not done:
-            return row
+    """The row says that this part is built; it is active when it was the last that an agent builds."""
+    said = _at_once.do(record.request_id, record)
+    if isinstance(said, ClaimGone):
+        raise said
+    return said
+
+
+def _say_built_together(records: Sequence[Record]) -> list[RequestRow | ClaimGone]:
+    """Of one request, in one transaction: a large one has a large row, and its hosts report at once."""
+    for _ in tries():
+        row = get(records[0].request_id)
+        before = parts_of(row)
+        said = [_said_of(row, before, record) for record in records]
+        new = {record.id for record, one in zip(records, said, strict=True) if one is None}
+        parts = [replace(p, state=BUILT) if p.claim_id in new else p for p in before]
+        is_known = any(isinstance(one, RequestRow) for one in said)
+        done = (new or is_known) and all(p.state in (BUILT, GONE) or p.agentless for p in parts)
+        if row.state == ACTIVE or not (new or done):
+            return [one or row for one in said]
         moved = move(row, ACTIVE if done else CLAIMED, members=parts_json(parts))
         if moved is not None:
-            remember(moved, moved.state, f"agent of {record.provider_name}", "built")
-            return moved
-    raise Busy(f"request {record.request_id} is being changed by others all the time; repeat")
+            for record in records:
+                if record.id in new:
+                    remember(moved, moved.state, f"agent of {record.provider_name}", "built")
+            return [one if isinstance(one, ClaimGone) else moved for one in said]
+    raise Busy(f"request {records[0].request_id} is being changed by others all the time; repeat")
 
 
-def _is_built(parts: Sequence[Part], claim_id: UUID) -> bool:
-    return any(p.claim_id == claim_id and p.state == BUILT for p in parts)
+def _said_of(row: RequestRow, parts: Sequence[Part], record: Record) -> RequestRow | ClaimGone | None:
+    """The row: it says already that this was built. None: it is to say so now."""
+    part = next((p for p in parts if p.claim_id == record.id), None)
+    if row.state == ACTIVE and part is not None and part.state == BUILT:
+        return row  # consuming may still be to do
+    if row.state not in (SCHEDULING, CLAIMED):
+        return ClaimGone(RELEASED, f"request {row.request_id} is {row.state}: tear down what was built")
+    if row.state == SCHEDULING and row.plan is not None and row.plan.holds:
+        return ClaimGone(HELD_STATE, f"request {row.request_id} is not committed yet: a held claim can't be consumed")
+    if record.epoch != row.epoch:
+        return ClaimGone(CLOSED_STATE, f"claim {record.id} belongs to an older plan of its request")
+    if part is None or part.state == GONE or record.release_requested:
+        return ClaimGone(RELEASED, f"claim {record.id} is no longer part of request {row.request_id}")
+    return row if part.state == BUILT else None
 
 
 def _claim(claim_id: UUID, provider_id: UUID | None) -> Record:
@@ -168,3 +185,8 @@ def _gone(record: Record | None, claim_id: UUID) -> ClaimGone:
     if record.release_requested:
         return ClaimGone(RELEASED, f"claim {claim_id} is to be released: stop building and say failed")
     return ClaimGone(record.state, f"claim {claim_id} is {record.state}")
+
+
+_at_once: Together[Record, RequestRow | ClaimGone] = Together(
+    _say_built_together, lambda records, other: True, lambda: settings.CLAIMS_TOGETHER
+)

@@ -13,9 +13,9 @@ from django.conf import settings
 
 from claims import mark
 from claims.find import find
-from claims.release import ANY, destroy, release
+from claims.release import ANY, NOT_STARTED, destroy, release, release_together
 from claims.settle import close
-from claims.types import Not
+from claims.types import DESTROYING, Not
 from conductor.activate import finish_active
 from conductor.attempt import part_of
 from conductor.commit import tell
@@ -23,14 +23,16 @@ from conductor.membership import group_of, leave
 from conductor.open_work import put_on
 from conductor.outcome import parts_of, planned_parts, records_of
 from conductor.rows import RequestRow, get, move, parts_json, remember
+from conductor.side_by_side import in_chunks, side_by_side
 from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
 from conductor.types import BUILT, GONE, Part
-from providers.records import CLAIM, INSTANCE
+from providers.records import CLAIM, INSTANCE, Record
 from providers.refusals import Busy, Conflict
 from store.home import Home
 from store.session import write_many
 
 TRIES = 8
+AT_ONCE = 50  # records of one tree that go in one transaction
 
 
 def release_claim(claim_id: UUID, who: str, why: str = "released") -> bool:
@@ -135,16 +137,44 @@ def settle_plan(row: RequestRow) -> None:
 def push(row: RequestRow, force: bool = False) -> RequestRow:
     """Does what can be done now for a request that is being released; repeated by the conductor until it has ended."""
     parts = [p for p in parts_of(row) if p.state == GONE or row.state in (RELEASING, *ENDED)]
+    trees: dict[UUID, list[Record]] = {}
     for record in records_of(parts):
-        if record is None:
-            continue
-        if record.kind == INSTANCE:
-            destroy(record) if force else mark.to_be_destroyed(record)
-        elif record.kind == CLAIM:
-            result = release(record, ANY) if force else release(record)
-            if isinstance(result, Not) and result.record is not None and result.record.kind == CLAIM:
-                mark.to_be_released(result.record)
+        if record is not None:
+            trees.setdefault(record.root_id, []).append(record)
+    for some in in_chunks(list(trees.values())):
+        side_by_side(lambda of_tree: _push_tree(of_tree, force), some)
     return finish_release(row)
+
+
+def _push_tree(records: Sequence[Record], force: bool) -> None:
+    """What can go goes together; whoever moved meanwhile goes alone. Nobody is asked twice."""
+    states = ANY if force else NOT_STARTED
+    for some in _stretches([r for r in records if r.kind == CLAIM and r.state in states]):
+        if len(some) == 1 or not release_together(some, states):
+            for record in some:
+                _take_back(record, states)
+    for record in records:
+        if record.kind == CLAIM and record.state not in states and not record.release_requested:
+            _take_back(record, states)
+    instances = [r for r in records if r.kind == INSTANCE]
+    if force:
+        for record in instances:
+            destroy(record)
+        return
+    for some in _stretches([r for r in instances if r.state != DESTROYING]):
+        if len(some) == 1 or not mark.to_be_destroyed_together(some):
+            for record in some:
+                mark.to_be_destroyed(record)
+
+
+def _take_back(record: Record, states: Sequence[str]) -> None:
+    result = release(record, states)
+    if isinstance(result, Not) and result.record is not None and result.record.kind == CLAIM:
+        mark.to_be_released(result.record)
+
+
+def _stretches(records: Sequence[Record]) -> list[Sequence[Record]]:
+    return [records[begin : begin + AT_ONCE] for begin in range(0, len(records), AT_ONCE)]
 
 
 def finish_release(row: RequestRow) -> RequestRow:
