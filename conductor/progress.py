@@ -19,7 +19,7 @@ from claims.together import Together
 from claims.types import HELD, Not
 from conductor.activate import finish_active
 from conductor.outcome import parts_of, records_of
-from conductor.release import push, start_release
+from conductor.release import finish_release, push, start_release
 from conductor.rows import RequestRow, get, move, parts_json, remember
 from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, SCHEDULING
 from conductor.types import BUILT, GONE, Part
@@ -77,7 +77,8 @@ def not_built(claim_id: UUID, provider_id: UUID | None, reason: str) -> RequestR
     if record.kind == INSTANCE:
         raise _gone(record, claim_id)
     row = get(record.request_id)
-    if row.state not in (RELEASING, *ENDED):
+    is_first = row.state not in (RELEASING, *ENDED)
+    if is_first:
         if record.release_requested:
             row = start_release(row, "released", "released while it was being built", [record.id])
         else:
@@ -88,7 +89,7 @@ def not_built(claim_id: UUID, provider_id: UUID | None, reason: str) -> RequestR
         with suppress(NotFound):  # its provider may be gone by now
             note_failed_build(locate(record.root_id), record.id)
     remember(row, row.state, f"agent of {record.provider_name}", reason)
-    return push(row)
+    return push(row) if is_first else finish_release(row)
 
 
 def destroyed(request_id: UUID, provider_id: UUID | None, reason: str = "") -> RequestRow:
@@ -101,18 +102,20 @@ def destroyed(request_id: UUID, provider_id: UUID | None, reason: str = "") -> R
     parts = [p for p in parts_of(row) if provider_id in (None, p.provider_id, p.root_id)]
     if not parts:
         raise NotFound(f"request {request_id} has nothing on this provider")
-    records = [r for r in records_of(parts) if r is not None and r.kind == INSTANCE]
-    waiting = [r for r in records_of(parts) if r is not None and r.kind == CLAIM]
-    if not records and waiting and row.state not in (RELEASING, *ENDED):
+    there = [r for r in records_of(parts) if r is not None]
+    records = [r for r in there if r.kind == INSTANCE]
+    waiting = [r for r in there if r.kind == CLAIM]
+    is_first = row.state not in (RELEASING, *ENDED)
+    if not records and waiting and is_first:
         raise Conflict(
             f"request {request_id} is {row.state}: its claim was not consumed, so there is nothing to destroy"
         )
-    if row.state not in (RELEASING, *ENDED):
+    if is_first:
         row = start_release(row, FAILED, reason or "its instance ended by itself", None)
     for record in records:
         destroy(record)
     remember(row, row.state, "agent", reason or "destroyed")
-    return push(row)
+    return push(row) if is_first else finish_release(row)
 
 
 def _say_built(record: Record) -> RequestRow:

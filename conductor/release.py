@@ -4,6 +4,7 @@ Once a host is at work on a claim its word is waited for: it is asked to stop, a
 """
 
 import datetime as dt
+import random
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -179,12 +180,14 @@ def _stretches(records: Sequence[Record]) -> list[Sequence[Record]]:
 
 def finish_release(row: RequestRow) -> RequestRow:
     """Ends the request when nothing of it is left. What is gone of it leaves the request's group."""
-    if row.state != RELEASING and group_of(row) is None:
+    grouped = group_of(row) is not None
+    if row.state != RELEASING and not grouped:
         return row
     parts = parts_of(row)
-    there = {r.id for r in records_of(parts) if r is not None and r.kind in (CLAIM, INSTANCE)}
-    leave(row, [part.claim_id for part in parts if part.claim_id not in there])
-    if row.state != RELEASING or there:
+    if grouped:
+        there = {r.id for r in records_of(parts) if r is not None and r.kind in (CLAIM, INSTANCE)}
+        leave(row, [part.claim_id for part in parts if part.claim_id not in there])
+    if row.state != RELEASING or (there if grouped else _is_any_left(parts)):
         return row
     moved = move(row, FAILED if row.ends_as == FAILED else RELEASED)
     if moved is None:
@@ -192,6 +195,22 @@ def finish_release(row: RequestRow) -> RequestRow:
     tell(moved, moved.state, moved.reason)
     remember(moved, moved.state, "conductor", moved.reason)
     return moved
+
+
+def _is_any_left(parts: Sequence[Part]) -> bool:
+    """Looks at one provider, at two more, at four: each host that is done asks this, and mostly others are not."""
+    by_provider: dict[UUID, list[Part]] = {}
+    for part in parts:
+        by_provider.setdefault(part.provider_id, []).append(part)
+    groups = list(by_provider.values())
+    random.shuffle(groups)
+    size = 1
+    while groups:
+        some, groups = [part for group in groups[:size] for part in group], groups[size:]
+        if any(r is not None and r.kind in (CLAIM, INSTANCE) for r in records_of(some)):
+            return True
+        size *= 2
+    return False
 
 
 def _soon() -> dt.datetime:
