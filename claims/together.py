@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-PATIENCE = 0.3  # seconds; who waited longer goes alone, for the one under way may get no answer for long
+PATIENCE = 0.3  # seconds
 
 
 @dataclass(eq=False)
@@ -26,15 +26,17 @@ class _Waiting(Generic[Job, Result]):
 
 class Together(Generic[Job, Result]):
     """`run(jobs)` does some at once and answers for each; `may_join(jobs, job)`: whether it may go with these.
-    `most()`: how many go at once, now; with one nobody waits."""
+    `most()`: how many go at once, now; with one nobody waits. Who waited longer than `patience` (seconds) goes alone, for
+    the one under way may get no answer for long."""
 
     def __init__(
         self,
         run: Callable[[Sequence[Job]], Sequence[Result]],
         may_join: Callable[[Sequence[Job], Job], bool],
         most: Callable[[], int],
+        patience: float = PATIENCE,
     ) -> None:
-        self._run, self._may_join, self._most = run, may_join, most
+        self._run, self._may_join, self._most, self._patience = run, may_join, most, patience
         self._lock = threading.Lock()
         self._waiting: dict[Hashable, list[_Waiting[Job, Result]]] = {}  # by place, where one is under way
 
@@ -57,7 +59,7 @@ class Together(Generic[Job, Result]):
         return self._wait(place, own)
 
     def _wait(self, place: Hashable, own: _Waiting[Job, Result]) -> Result:
-        if not own.woken.wait(PATIENCE) and self._withdraw(place, own):
+        if not own.woken.wait(self._patience) and self._withdraw(place, own):
             return self._run([own.job])[0]
         own.woken.wait()
         if own.leads is not None:

@@ -28,6 +28,7 @@ from providers.heartbeat import note_failed_build
 from providers.records import CLAIM, CLOSED, INSTANCE, Record, locate
 from providers.refusals import Busy, Conflict, NotFound
 
+PATIENCE = 5.0  # seconds that a report waits for others on the same request, before it goes alone
 CONSUMED, RELEASED, CLOSED_STATE, MISSING, HELD_STATE = "consumed", "released", "closed", "missing", "held"
 
 
@@ -191,5 +192,5 @@ def _gone(record: Record | None, claim_id: UUID) -> ClaimGone:
 
 
 _at_once: Together[Record, RequestRow | ClaimGone] = Together(
-    _say_built_together, lambda records, other: True, lambda: settings.CLAIMS_TOGETHER
+    _say_built_together, lambda records, other: True, lambda: settings.REPORTS_TOGETHER, PATIENCE
 )

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from claims import mark
 from claims.find import find
+from claims.overtaken import tries
 from claims.release import ANY, NOT_STARTED, destroy, release, release_together
 from claims.settle import close
 from claims.types import DESTROYING, Not
@@ -32,7 +33,6 @@ from providers.refusals import Busy, Conflict
 from store.home import Home
 from store.session import write_many
 
-TRIES = 8
 AT_ONCE = 50  # records of one tree that go in one transaction
 
 
@@ -81,7 +81,7 @@ def start_release(
     """The row says that these claims (None: all) go, if it is in one of `states`. When others stay it is claimed or
     active as before (active also when the rest is built), else `releasing`. Raises Conflict for the release of a part
     that the row says is built: consumed or not yet, it is an instance now, and goes with its request."""
-    for _ in range(TRIES):
+    for _ in tries():
         if row.state not in states:
             return row
         if row.state == SCHEDULING and not is_claimed(row):

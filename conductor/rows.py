@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid1
 
@@ -22,6 +23,7 @@ from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
 from store.session import QUORUM, keyspace, lwt_profile, read, write
 
 TRIES = 4
+PARSED = 32  # plans, and lists of parts, that stay parsed: each host of a large request reads its row
 PAUSE = 1.0  # seconds before the third try, twice that before the last: a lost connection is made again in two seconds
 
 
@@ -222,6 +224,7 @@ def _try_json(one: Try) -> list[Any]:
     ]
 
 
+@lru_cache(maxsize=PARSED)
 def _plan(text: str | None) -> Plan | None:
     if not text:
         return None
@@ -233,6 +236,7 @@ def _plan(text: str | None) -> Plan | None:
     return Plan(stored["holds"], tuple(members), decided=stored.get("decided"))
 
 
+@lru_cache(maxsize=PARSED)
 def _parts(text: str | None) -> tuple[Part, ...]:
     if not text:
         return ()
