@@ -26,8 +26,8 @@ class _Waiting(Generic[Job, Result]):
 
 class Together(Generic[Job, Result]):
     """`run(jobs)` does some at once and answers for each; `may_join(jobs, job)`: whether it may go with these.
-    `most()`: how many go at once, now; with one nobody waits. Who waited longer than `patience` (seconds) goes alone, for
-    the one under way may get no answer for long."""
+    `most()`: how many go at once, now; with one nobody waits. Who waited longer than `patience` (seconds) goes alone,
+    for the one under way may get no answer for long."""
 
     def __init__(
         self,
