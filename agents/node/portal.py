@@ -47,6 +47,10 @@ SLOWEST_RETRY = 300.0
 CONNECTIONS = 8
 """A simulated fleet shares them, so that a portal that comes back is not met by hundreds of connections at once."""
 
+HEARTBEATS = 2
+"""Connections for heartbeats alone: who has much to say of its claims is alive all the same."""
+EVERY = CONNECTIONS + HEARTBEATS
+
 IsFinal = Callable[[Answer], bool]
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -62,13 +66,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """`body` is only sent with POST."""
+    """`body` is only sent with POST. A heartbeat does not stand in line with the rest."""
 
     method: str
     path: str
     token: str
     body: Mapping[str, object] | None = None
     params: Mapping[str, str] = field(default_factory=dict)
+    is_heartbeat: bool = False
 
 
 class Portal:
@@ -78,7 +83,7 @@ class Portal:
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=TIMEOUT,
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+            limits=httpx.Limits(max_connections=EVERY, max_keepalive_connections=EVERY),
             verify=ssl.create_default_context(cafile=ca_file or None),
             # A proxy named in the environment is for portals elsewhere, never for one on this machine.
             trust_env=not is_loopback(url),
@@ -87,6 +92,7 @@ class Portal:
         # The pool looks at every connection for every waiting request each time one of them ends; with a fleet's
         # hundreds waiting in it that is most of the agent's CPU, so they wait here.
         self._turn = asyncio.Semaphore(CONNECTIONS)
+        self._heartbeats_turn = asyncio.Semaphore(HEARTBEATS)
         self._longest = retry_longest
         self._journal = journal.bind(portal=url)
         self._away = False
@@ -116,7 +122,7 @@ class Portal:
         raise AssertionError("counting never ends")
 
     async def _send(self, question: Question) -> httpx.Response:
-        async with self._turn:
+        async with self._heartbeats_turn if question.is_heartbeat else self._turn:
             return await self._client.request(
                 question.method,
                 question.path,
@@ -160,8 +166,9 @@ class ProviderLine:
 
     async def heartbeat(self) -> HeartbeatAnswer:
         """Raises ProtocolError when the answer names no usable interval."""
-        answer = await self._post(ROUTE_HEARTBEAT.format(provider_id=self._provider_id), {})
-        return parse_heartbeat(answer.body)
+        path = ROUTE_HEARTBEAT.format(provider_id=self._provider_id)
+        question = Question("POST", path, self._token, {}, is_heartbeat=True)
+        return parse_heartbeat((await self._portal.ask(question, self._journal)).body)
 
     async def orders(self) -> ClaimPage:
         """All pages as one. Raises ProtocolError when a page is no page."""

@@ -11,7 +11,8 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -71,6 +72,15 @@ class PortalPartner:
 
     def state(self, claim_id: str) -> str:
         return str(self.claims[claim_id]["state"])
+
+    @contextmanager
+    def unlocked(self) -> Iterator[None]:
+        """For a `before` that takes its time: others are answered meanwhile."""
+        self._lock.release()
+        try:
+            yield
+        finally:
+            self._lock.acquire()
 
     def said(self, end: str) -> list[dict[str, Any]]:
         """The bodies of all calls whose path ends so, in order."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
+from agents.node.portal import CONNECTIONS
 from tests.rooms.agents_node.cast import Agent, processes_of
 from tests.rooms.agents_node.portal_partner import PortalPartner, problem
 
@@ -85,3 +87,22 @@ def test_a_wrong_token_is_said_once_and_not_hammered(portal: PortalPartner, agen
     time.sleep(1)
     assert len(portal.unauthorized) == 3, "one try of each loop, and then a long pause"
     assert agent.log.read_text().count("does not know this token") == 1
+
+
+def test_a_portal_that_is_slow_with_claims_still_hears_the_heart(portal: PortalPartner, agent: Agent) -> None:
+    """More claims wait for their answer than there are connections."""
+    go_on = threading.Event()
+
+    def slow(method: str, path: str) -> None:
+        if path.endswith("/building"):
+            with portal.unlocked():
+                go_on.wait(60)
+
+    portal.before, portal.interval = slow, 0.2
+    claims = [portal.claim(agent.provider) for _ in range(CONNECTIONS + 2)]
+    agent.start()
+    portal.wait(lambda: len(portal.said("/building")) >= CONNECTIONS)
+    heard = len(portal.said("/heartbeat"))
+    portal.wait(lambda: len(portal.said("/heartbeat")) >= heard + 5)
+    go_on.set()
+    portal.wait(lambda: all(portal.state(claim_id) == "consumed" for claim_id in claims))
