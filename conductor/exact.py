@@ -11,11 +11,12 @@ from dataclasses import replace
 
 from conductor.explain import explanation, misses_of, why_not
 from conductor.freed import freed
-from conductor.types import Decision, ScheduleRequest, Seen
+from conductor.types import Decision, Explanation, ScheduleRequest, Seen
 from providers.candidates import Shard
 from providers.reread import reread
 from providers.sweeps import MANY, Swept, all_of, could_hold, fitting, sweep_all, sweep_some
 from scheduler.assign import Assignment
+from scheduler.changes import fewer
 from scheduler.filters.capacity import short_by
 from scheduler.fits import fits
 from scheduler.one_cell import assign_in_one_cell
@@ -111,8 +112,19 @@ def _after_rereading(
     found = _assign(request, fit, trees, policy, rng, partly=not request.all_or_nothing)
     if found is None:
         told = why_not(request, filtered, fresh, fit, trees, policy, rng, everything)
+        if request.count > 1:
+            told = _told_of_fewer(told, request, _assign(request, fit, trees, policy, rng, partly=True))
         return Decision(None, told, policy.version)
     return _found(request, found, fit, filtered, everything, policy)
+
+
+def _told_of_fewer(told: Explanation, request: ScheduleRequest, some: Assignment | None) -> Explanation:
+    copies = request.count - max(some.missing.values(), default=0) if some else 0
+    if some is None or not copies:
+        return told
+    return replace(
+        told, changes=(fewer(request.count, copies, len({u.tries[0].root_id for u in some.units})), *told.changes)
+    )
 
 
 def _found(

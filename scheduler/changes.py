@@ -54,6 +54,11 @@ def changes(candidates: Iterable[Candidate], resource: Resource, filters: Sequen
     return sorted(found, key=_order)[:MOST]
 
 
+def fewer(count: int, copies: int, providers: int) -> Change:
+    """So many copies of the request as there is room for, on so many providers."""
+    return Change("count", count, copies, providers, f"count {copies} instead of {count}: {_hosts(providers)}")
+
+
 def _order(change: Change) -> tuple[bool, float, int]:
     share = 0.5
     if isinstance(change.wanted, int) and isinstance(change.to, int) and change.wanted:

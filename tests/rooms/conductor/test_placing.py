@@ -206,7 +206,9 @@ class TestNo:
 class TestCount:
     def test_all_or_nothing(self, cell, host):
         one, two = host(heartbeat="none"), host(heartbeat="none")
-        assert isinstance(schedule(request(cell, count=5)), NoValidHost)
+        refused = schedule(request(cell, count=5))
+        assert isinstance(refused, NoValidHost)
+        assert refused.explanation["changes"][0]["text"] == "count 4 instead of 5: 2 providers"
         assert untouched(one, two)
         placed = schedule(request(cell, count=4))
         assert isinstance(placed, Placed)
