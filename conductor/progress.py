@@ -5,7 +5,7 @@ Each moves the request row first (the row decides), then the records; repeated a
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.conf import settings
@@ -19,7 +19,7 @@ from claims.together import Together
 from claims.types import HELD, Not
 from conductor.activate import finish_active
 from conductor.outcome import parts_of, records_of
-from conductor.release import finish_release, push, start_release
+from conductor.release import begin_release, finish_release, push
 from conductor.rows import RequestRow, get, move, parts_json, remember
 from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, SCHEDULING
 from conductor.types import BUILT, GONE, Part
@@ -38,6 +38,16 @@ class ClaimGone(Conflict):
     def __init__(self, claim_state: str, message: str) -> None:
         super().__init__(message)
         self.claim_state = claim_state
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The row after a report: whether it says so since this one, and whether this one does what follows when the row
+    is active (of several that moved it together, one)."""
+
+    row: RequestRow
+    is_new: bool
+    finishes: bool
 
 
 def building(claim_id: UUID, provider_id: UUID | None) -> Record:
@@ -60,13 +70,13 @@ def built(claim_id: UUID, provider_id: UUID | None) -> RequestRow:
     record = _claim(claim_id, provider_id)
     if record.kind == INSTANCE:
         raise _gone(record, claim_id)
-    row = _say_built(record)
+    said = _say_built(record)
     result = consume(record)
     if isinstance(result, Not):
         raise _gone(result.record, claim_id)
-    if row.state == ACTIVE:
-        finish_active(row)
-    return row
+    if said.row.state == ACTIVE and said.finishes:
+        finish_active(said.row)
+    return said.row
 
 
 def not_built(claim_id: UUID, provider_id: UUID | None, reason: str) -> RequestRow:
@@ -78,13 +88,13 @@ def not_built(claim_id: UUID, provider_id: UUID | None, reason: str) -> RequestR
     if record.kind == INSTANCE:
         raise _gone(record, claim_id)
     row = get(record.request_id)
-    is_first = row.state not in (RELEASING, *ENDED)
-    if is_first:
+    is_first = False
+    if row.state not in (RELEASING, *ENDED):
         if record.release_requested:
-            row = start_release(row, "released", "released while it was being built", [record.id])
+            row, is_first = begin_release(row, "released", "released while it was being built", [record.id])
         else:
-            whole = bool(row.body.get("all_or_nothing", True))
-            row = start_release(row, FAILED, f"{record.provider_name}: {reason}", None if whole else [record.id])
+            only = None if row.body.get("all_or_nothing", True) else [record.id]
+            row, is_first = begin_release(row, FAILED, f"{record.provider_name}: {reason}", only)
     release(record, ANY, CLAIM_FAILED)
     if not record.release_requested:
         with suppress(NotFound):  # its provider may be gone by now
@@ -106,28 +116,30 @@ def destroyed(request_id: UUID, provider_id: UUID | None, reason: str = "") -> R
     there = [r for r in records_of(parts) if r is not None]
     records = [r for r in there if r.kind == INSTANCE]
     waiting = [r for r in there if r.kind == CLAIM]
-    is_first = row.state not in (RELEASING, *ENDED)
-    if not records and waiting and is_first:
+    is_open, is_first = row.state not in (RELEASING, *ENDED), False
+    if not records and waiting and is_open:
         raise Conflict(
             f"request {request_id} is {row.state}: its claim was not consumed, so there is nothing to destroy"
         )
-    if is_first:
-        row = start_release(row, FAILED, reason or "its instance ended by itself", None)
+    if is_open:
+        row, is_first = begin_release(row, FAILED, reason or "its instance ended by itself", None)
     for record in records:
         destroy(record)
     remember(row, row.state, "agent", reason or "destroyed")
     return push(row) if is_first else finish_release(row)
 
 
-def _say_built(record: Record) -> RequestRow:
+def _say_built(record: Record) -> _Said:
     """The row says that this part is built; it is active when it was the last that an agent builds."""
     said = _at_once.do(record.request_id, record)
     if isinstance(said, ClaimGone):
         raise said
+    if said.is_new:
+        remember(said.row, said.row.state, f"agent of {record.provider_name}", "built")
     return said
 
 
-def _say_built_together(records: Sequence[Record]) -> list[RequestRow | ClaimGone]:
+def _say_built_together(records: Sequence[Record]) -> list[_Said | ClaimGone]:
     """Of one request, in one transaction: a large one has a large row, and its hosts report at once."""
     for _ in tries():
         row = get(records[0].request_id)
@@ -138,13 +150,14 @@ def _say_built_together(records: Sequence[Record]) -> list[RequestRow | ClaimGon
         is_known = any(isinstance(one, RequestRow) for one in said)
         done = (new or is_known) and all(p.state in (BUILT, GONE) or p.agentless for p in parts)
         if row.state == ACTIVE or not (new or done):
-            return [one or row for one in said]
+            return [one if isinstance(one, ClaimGone) else _Said(row, False, True) for one in said]
         moved = move(row, ACTIVE if done else CLAIMED, members=parts_json(parts))
         if moved is not None:
-            for record in records:
-                if record.id in new:
-                    remember(moved, moved.state, f"agent of {record.provider_name}", "built")
-            return [one if isinstance(one, ClaimGone) else moved for one in said]
+            first = next(index for index, one in enumerate(said) if not isinstance(one, ClaimGone))
+            return [
+                one if isinstance(one, ClaimGone) else _Said(moved, one is None, index == first)
+                for index, one in enumerate(said)
+            ]
     raise Busy(f"request {records[0].request_id} is being changed by others all the time; repeat")
 
 
@@ -191,6 +204,6 @@ def _gone(record: Record | None, claim_id: UUID) -> ClaimGone:
     return ClaimGone(record.state, f"claim {claim_id} is {record.state}")
 
 
-_at_once: Together[Record, RequestRow | ClaimGone] = Together(
+_at_once: Together[Record, _Said | ClaimGone] = Together(
     _say_built_together, lambda records, other: True, lambda: settings.REPORTS_TOGETHER, PATIENCE
 )

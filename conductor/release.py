@@ -7,6 +7,7 @@ import datetime as dt
 import random
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASED, RELEASING
 from conductor.types import BUILT, GONE, Part
 from providers.records import CLAIM, INSTANCE, Record
 from providers.refusals import Busy, Conflict
+from store.failures import StoreUnavailable
 from store.home import Home
 from store.session import write_many
 
@@ -65,7 +67,9 @@ def delete_request(request_id: UUID, who: str, why: str = "deleted", force: bool
     row = get(request_id)
     if row.state in ENDED:
         return True
-    if row.state != RELEASING:
+    if row.state == RELEASING:
+        write_many([put_on(row.home, row.request_id, _soon())])  # whoever began may have died, and fallen off the list
+    else:
         row = start_release(row, RELEASED, why, None)
     remember(row, row.state, who, why)
     return push(row, force).state in ENDED
@@ -78,12 +82,24 @@ def start_release(
     only: Collection[UUID] | None,
     states: Collection[str] = (SCHEDULING, CLAIMED, ACTIVE),
 ) -> RequestRow:
-    """The row says that these claims (None: all) go, if it is in one of `states`. When others stay it is claimed or
-    active as before (active also when the rest is built), else `releasing`. Raises Conflict for the release of a part
-    that the row says is built: consumed or not yet, it is an instance now, and goes with its request."""
+    """As `begin_release`, whoever moved the row."""
+    return begin_release(row, ends_as, why, only, states)[0]
+
+
+def begin_release(
+    row: RequestRow,
+    ends_as: str,
+    why: str,
+    only: Collection[UUID] | None,
+    states: Collection[str] = (SCHEDULING, CLAIMED, ACTIVE),
+) -> tuple[RequestRow, bool]:
+    """The row says that these claims (None: all) go, if it is in one of `states`; and whether this call moved it. When
+    others stay it is claimed or active as before (active also when the rest is built), else `releasing`. Raises
+    Conflict for the release of a part that the row says is built: consumed or not yet, it is an instance now, and goes
+    with its request."""
     for _ in tries():
         if row.state not in states:
-            return row
+            return row, False
         if row.state == SCHEDULING and not is_claimed(row):
             settle_plan(row)
         parts = planned_parts(row) if row.state == SCHEDULING else parts_of(row)
@@ -99,8 +115,11 @@ def start_release(
         else:
             moved = move(row, CLAIMED, **columns)
         if moved is not None:
+            # Once more: the move may have taken so long that a conductor found the row as it was, and nothing to do.
+            with suppress(StoreUnavailable):
+                write_many([put_on(row.home, row.request_id, _soon())])
             _follow(moved, why)
-            return moved
+            return moved, True
         row = get(row.request_id)
     raise Busy(f"request {row.request_id} is being changed by others all the time; repeat")
 
@@ -138,34 +157,45 @@ def settle_plan(row: RequestRow) -> None:
 def push(row: RequestRow, force: bool = False) -> RequestRow:
     """Does what can be done now for a request that is being released; repeated by the conductor until it has ended."""
     parts = [p for p in parts_of(row) if p.state == GONE or row.state in (RELEASING, *ENDED)]
-    trees: dict[UUID, list[Record]] = {}
-    for record in records_of(parts):
-        if record is not None:
-            trees.setdefault(record.root_id, []).append(record)
-    for some in in_chunks(list(trees.values())):
+    by_tree: dict[UUID, list[Part]] = {}
+    for part in parts:
+        by_tree.setdefault(part.root_id, []).append(part)
+    trees = [some for of_tree in by_tree.values() for some in _stretches(of_tree)]
+    random.shuffle(trees)  # two at once are mostly elsewhere, and a tree that fails does not always stop the same ones
+    for some in in_chunks(trees):
         side_by_side(lambda of_tree: _push_tree(of_tree, force), some)
     return finish_release(row)
 
 
-def _push_tree(records: Sequence[Record], force: bool) -> None:
+def _push_tree(parts: Sequence[Part], force: bool) -> None:
     """What can go goes together; whoever moved meanwhile goes alone. Nobody is asked twice."""
     states = ANY if force else NOT_STARTED
-    for some in _stretches([r for r in records if r.kind == CLAIM and r.state in states]):
-        if len(some) == 1 or not release_together(some, states):
-            for record in some:
-                _take_back(record, states)
+    records = _there(parts)
+    going = [r for r in records if r.kind == CLAIM and r.state in states]
+    if len(going) > 1:
+        if release_together(going, states):
+            gone = {record.id for record in going}
+            records = [record for record in records if record.id not in gone]
+        else:
+            records = _there(parts)
     for record in records:
-        if record.kind == CLAIM and record.state not in states and not record.release_requested:
+        if record.kind == CLAIM and (record.state in states or not record.release_requested):
             _take_back(record, states)
-    instances = [r for r in records if r.kind == INSTANCE]
     if force:
-        for record in instances:
-            destroy(record)
+        for record in records:
+            if record.kind == INSTANCE:
+                destroy(record)
         return
-    for some in _stretches([r for r in instances if r.state != DESTROYING]):
-        if len(some) == 1 or not mark.to_be_destroyed_together(some):
-            for record in some:
-                mark.to_be_destroyed(record)
+    asked = [r for r in records if r.kind == INSTANCE and r.state != DESTROYING]
+    if len(asked) > 1:
+        asked = [] if mark.to_be_destroyed_together(asked) else _there(parts)
+    for record in asked:
+        if record.kind == INSTANCE and record.state != DESTROYING:
+            mark.to_be_destroyed(record)
+
+
+def _there(parts: Sequence[Part]) -> list[Record]:
+    return [record for record in records_of(parts) if record is not None]
 
 
 def _take_back(record: Record, states: Sequence[str]) -> None:
@@ -174,8 +204,8 @@ def _take_back(record: Record, states: Sequence[str]) -> None:
         mark.to_be_released(result.record)
 
 
-def _stretches(records: Sequence[Record]) -> list[Sequence[Record]]:
-    return [records[begin : begin + AT_ONCE] for begin in range(0, len(records), AT_ONCE)]
+def _stretches(parts: Sequence[Part]) -> list[Sequence[Part]]:
+    return [parts[begin : begin + AT_ONCE] for begin in range(0, len(parts), AT_ONCE)]
 
 
 def finish_release(row: RequestRow) -> RequestRow:

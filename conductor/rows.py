@@ -23,7 +23,7 @@ from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
 from store.session import QUORUM, keyspace, lwt_profile, read, write
 
 TRIES = 4
-PARSED = 32  # plans, and lists of parts, that stay parsed: each host of a large request reads its row
+PARSED = 8  # plans, and lists of parts, that stay parsed: each host of a large request reads its row
 PAUSE = 1.0  # seconds before the third try, twice that before the last: a lost connection is made again in two seconds
 
 

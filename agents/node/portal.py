@@ -47,7 +47,7 @@ SLOWEST_RETRY = 300.0
 CONNECTIONS = 8
 """A simulated fleet shares them, so that a portal that comes back is not met by hundreds of connections at once."""
 
-HEARTBEATS = 2
+HEARTBEATS = 8
 """Connections for heartbeats alone: who has much to say of its claims is alive all the same."""
 EVERY = CONNECTIONS + HEARTBEATS
 
