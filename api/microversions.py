@@ -35,6 +35,7 @@ VERSIONS: tuple[tuple[Version, str], ...] = (
         "aggregates, policies, headroom, plans that are looked at first and committed later, and what would make a "
         "refused request fit.",
     ),
+    (Version(1, 2), "The life of requests and hosts: every attempt of a request, and what operators do to a host."),
 )
 OLDEST, NEWEST = VERSIONS[0][0], VERSIONS[-1][0]
 KNOWN = frozenset(version for version, _ in VERSIONS)
