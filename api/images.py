@@ -7,8 +7,8 @@ from django.http import HttpRequest
 
 from api.microversions import at_least
 from claims.image import image_of_claim
-from conductor.states import CLAIMED, FAILED, SCHEDULING
-from conductor.types import RequestView, Step
+from conductor.states import CLAIMED, FAILED, HELD, NOTIFIED, RESCHEDULING, SCHEDULING
+from conductor.types import Failure, RequestView, Step
 from events.tail import time_of
 from events.types import Event
 from providers.cells import Cell
@@ -80,10 +80,13 @@ def instance_image(record: Record) -> Image:
     }
 
 
-def request_image(view: RequestView) -> Image:
+_STATES_1_0 = {HELD: SCHEDULING, NOTIFIED: CLAIMED, RESCHEDULING: SCHEDULING}  # what came with 1.2, before it
+
+
+def request_image(view: RequestView, request: HttpRequest) -> Image:
     return {
         "request_id": view.request_id,
-        "state": view.state,
+        "state": view.state if at_least(request, "1.2") else _STATES_1_0.get(view.state, view.state),
         "cell": view.cell,
         "project": view.project,
         "consumer": view.consumer,
@@ -98,15 +101,22 @@ def request_image(view: RequestView) -> Image:
 
 def request_life_image(view: RequestView, request: HttpRequest) -> Image:
     """A request with its history and what was asked for."""
-    image = request_image(view)
+    image = request_image(view, request)
     image["history"] = [*_beginning(view), *(_line(one) for one in view.history)]
     image["request"] = dict(view.body)
     image["requested_by"] = view.username
     if view.explanation is not None:
         image["explain"] = explanation_image(view.explanation, request)
+    if at_least(request, "1.2"):
+        image["failures"] = [_failure_image(one) for one in view.failures]
     if at_least(request, "1.1"):
         image["decision"] = view.plan.decided if view.plan else None
     return image
+
+
+def _failure_image(one: Failure) -> Image:
+    names = {"provider": one.provider_id, "provider_name": one.provider_name}
+    return {"at": one.at, "member": one.member, **names, "reason": one.reason}
 
 
 def _beginning(view: RequestView) -> list[Image]:

@@ -176,7 +176,8 @@ def _closed(row: RequestRow, attempts: int) -> _Tried:
 
 def _is_still_ours(row: RequestRow) -> bool:
     now = find(row.request_id)
-    return now is not None and now.version == row.version
+    # Not by version: of a request that is placed anew, hosts that stay report meanwhile.
+    return now is not None and (now.state, now.epoch) == (row.state, row.epoch)
 
 
 def _settled(row: RequestRow, order: Order, attempts: int, until: float) -> _Tried:

@@ -54,7 +54,7 @@ def commit(row: RequestRow, plan: Plan, tried: Attempted) -> Committed | None:
         if now is None or not now.committed or now.epoch != row.epoch:
             abort(row, tried.parts)
         return None
-    trees = _confirm_own(moved, tried.parts)
+    trees = confirm_own(moved, tried.parts)
     # The claims are made, whatever becomes of this: the conductor finds the request on the list and goes on.
     with contextlib.suppress(StoreUnavailable):
         append(home_of(row.cell), [_news(moved, CLAIMED)], _no_more_work(moved, tried.parts))
@@ -87,7 +87,7 @@ def confirm(parts: Sequence[Part]) -> None:
         side_by_side(mark.confirm_together, some)
 
 
-def _confirm_own(row: RequestRow, parts: Sequence[Part]) -> dict[UUID, Tree]:
+def confirm_own(row: RequestRow, parts: Sequence[Part]) -> dict[UUID, Tree]:
     """As `confirm`, by who has just held them all and so need not read them first; the trees as they are after it."""
     by_tree: dict[tuple[Home, UUID], list[Part]] = {}
     for part in parts:

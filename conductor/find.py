@@ -3,14 +3,15 @@
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from conductor.outcome import parts_of, records_of, state_of
+from conductor.outcome import parts_of, planned_parts, records_of, state_of
 from conductor.rows import RequestRow, find, get, history
-from conductor.types import GONE, RequestView
+from conductor.states import CLAIMED, HELD, NOTIFIED, SCHEDULING
+from conductor.types import OVER, RequestView
 from events.tail import time_of
 from providers import cells
 from providers.refusals import Invalid, NotFound
@@ -70,9 +71,10 @@ def list_requests(wanted: RequestFilter, limit: int, cursor: str | None = None) 
 def _view(row: RequestRow, with_history: bool = False) -> RequestView:
     parts = parts_of(row)
     records = records_of(parts)
+    lines = history(row) if with_history else []
     return RequestView(
         request_id=row.request_id,
-        state=state_of(row, parts, records),
+        state=_finer(row, state_of(row, parts, records), lines),
         cell=row.cell,
         project=row.project,
         consumer=row.consumer,
@@ -85,9 +87,19 @@ def _view(row: RequestRow, with_history: bool = False) -> RequestView:
         parts=parts,
         records=[r for r in records if r is not None],
         plan=row.plan,
-        history=history(row) if with_history else (),
+        history=lines,
+        failures=row.failures,
         explanation=(row.response or {}).get("explain"),
     )
+
+
+def _finer(row: RequestRow, state: str, lines: Sequence[Mapping[str, Any]]) -> str:
+    """Between two transactions, where it costs next to nothing to know."""
+    if state == SCHEDULING and row.plan is not None and row.plan.holds and planned_parts(row):
+        return HELD
+    if state == CLAIMED and any(line["state"] == NOTIFIED for line in lines):
+        return NOTIFIED
+    return state
 
 
 def roots_of(request_id: UUID, resource_class: str) -> frozenset[UUID]:
@@ -95,7 +107,7 @@ def roots_of(request_id: UUID, resource_class: str) -> frozenset[UUID]:
     row = find(request_id)
     if row is None:
         raise NotFound(f"no request {request_id}")
-    there = (part for part in parts_of(row) if part.state != GONE and part.resource_class == resource_class)
+    there = (part for part in parts_of(row) if part.state not in OVER and part.resource_class == resource_class)
     return frozenset(part.root_id for part in there)
 
 

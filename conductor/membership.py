@@ -13,8 +13,8 @@ from claims.groups import Barred, Group, Membership
 from claims.types import claim_id
 from conductor.outcome import parts_of, planned_ids
 from conductor.rows import RequestRow, find
-from conductor.states import ENDED, SCHEDULING
-from conductor.types import GONE, Plan
+from conductor.states import ENDED, RESCHEDULING, SCHEDULING
+from conductor.types import OVER, Plan
 
 
 def group_of(row: RequestRow) -> Group | None:
@@ -56,4 +56,5 @@ def _known(row: RequestRow | None) -> Iterable[UUID]:
         return ()
     if row.state == SCHEDULING and row.plan is not None:
         return planned_ids(row)
-    return (part.claim_id for part in parts_of(row) if part.state != GONE)
+    planned = planned_ids(row) if row.state == RESCHEDULING else []
+    return (*planned, *(part.claim_id for part in parts_of(row) if part.state not in OVER))

@@ -40,7 +40,7 @@ def schedule(request: ScheduleRequest) -> Outcome:
         if earlier is not None:
             return _repeat(request, earlier, until)
 
-    decision = _decide(request)
+    decision = decision_for(request)
     plan = plan_of(decision.assignment, decision.how) if decision.assignment else None
     request_id = request.request_id or new_request_id(request, plan)
     if request_id is None or home_of(request_id) is None:  # no cell, so nowhere to write the refusal down
@@ -59,7 +59,7 @@ def _repeat(request: ScheduleRequest, earlier: RequestRow, until: float) -> Outc
     if not isinstance(row, RequestRow):
         return row
     give_up_holds(row)  # whoever ended it may have died before he did
-    decision = _decide(request)
+    decision = decision_for(request)
     if decision.assignment is None:
         return begun_by_another(request, row, until) or outcome.no_valid_host(row, decision)
     plan = plan_of(decision.assignment, decision.how)
@@ -98,7 +98,7 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
             return Pending(row.request_id)
         if time.monotonic() > until:
             break
-        decision = _decide(request)  # everything the plan named was taken by others: look again
+        decision = decision_for(request)  # everything the plan named was taken by others: look again
         if decision.assignment is None:
             answer = outcome.no_valid_host(row, decision)
             return answer if refuse(row, "no_valid_host", {"explain": answer.explanation}) else Pending(row.request_id)
@@ -112,7 +112,8 @@ def _place(request: ScheduleRequest, row: RequestRow, plan: Plan, decision: Deci
     return Contended(row.request_id, attempts) if refused else Pending(row.request_id)
 
 
-def _decide(request: ScheduleRequest) -> Decision:
+def decision_for(request: ScheduleRequest) -> Decision:
+    """Where it would go, after members of its group that are gone have left it."""
     decision = decide(request, rng)
     if decision.assignment is None and request.group is not None and take_out_the_dead(request.group):
         return decide(request, rng)

@@ -3,6 +3,7 @@
 Each moves the request row first (the row decides), then the records; repeated after a crash, each finishes the rest.
 """
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,15 +19,21 @@ from claims.release import ANY, destroy, release
 from claims.together import Together
 from claims.types import HELD, Not
 from conductor.activate import finish_active
+from conductor.lose import lose
 from conductor.outcome import parts_of, records_of
 from conductor.release import begin_release, finish_release, push
+from conductor.reschedule import reschedule
 from conductor.rows import RequestRow, get, move, parts_json, remember
-from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, SCHEDULING
-from conductor.types import BUILT, GONE, Part
+from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, RESCHEDULING, SCHEDULING
+from conductor.states import RELEASED as RELEASED_STATE
+from conductor.types import BUILT, GONE, OVER, Part
 from events.types import CLAIM_FAILED
 from providers.heartbeat import note_failed_build
 from providers.records import CLAIM, CLOSED, INSTANCE, Record, locate
-from providers.refusals import Busy, Conflict, NotFound
+from providers.refusals import Busy, Conflict, NotFound, Undecided
+from store.failures import StoreUnavailable
+
+log = logging.getLogger("sched_portal.conductor")
 
 PATIENCE = 5.0  # seconds that a report waits for others on the same request, before it goes alone
 CONSUMED, RELEASED, CLOSED_STATE, MISSING, HELD_STATE = "consumed", "released", "closed", "missing", "held"
@@ -80,27 +87,45 @@ def built(claim_id: UUID, provider_id: UUID | None) -> RequestRow:
 
 
 def not_built(claim_id: UUID, provider_id: UUID | None, reason: str) -> RequestRow:
-    """The host could not build it, or stopped because it was asked to: the request ends, its amounts come back.
+    """The host could not build it, or stopped because it was asked to: its amounts come back, and the request is placed
+    anew while attempts are left.
 
     Raises NotFound, ClaimGone.
     """
     record = _claim(claim_id, provider_id)
     if record.kind == INSTANCE:
         raise _gone(record, claim_id)
-    row = get(record.request_id)
-    is_first = False
-    if row.state not in (RELEASING, *ENDED):
-        if record.release_requested:
-            row, is_first = begin_release(row, "released", "released while it was being built", [record.id])
-        else:
-            only = None if row.body.get("all_or_nothing", True) else [record.id]
-            row, is_first = begin_release(row, FAILED, f"{record.provider_name}: {reason}", only)
+    who = f"agent of {record.provider_name}"
+    row, is_first = _say_not_built(get(record.request_id), record, reason, who)
     release(record, ANY, CLAIM_FAILED)
-    if not record.release_requested:
+    if record.release_requested:
+        remember(row, row.state, who, reason)
+    else:
         with suppress(NotFound):  # its provider may be gone by now
             note_failed_build(locate(record.root_id), record.id)
-    remember(row, row.state, f"agent of {record.provider_name}", reason)
-    return push(row) if is_first else finish_release(row)
+    if not is_first:
+        return finish_release(row)
+    return place_anew(row) if row.state == RESCHEDULING else push(row)
+
+
+def _say_not_built(row: RequestRow, record: Record, reason: str, who: str) -> tuple[RequestRow, bool]:
+    part = next((part for part in parts_of(row) if part.claim_id == record.id), None)
+    if row.state in (RELEASING, *ENDED) or (part is not None and part.state in OVER):
+        return row, False
+    if record.release_requested:
+        return begin_release(row, RELEASED_STATE, "released while it was being built", [record.id])
+    if row.state == ACTIVE:  # the row says that it was built
+        return begin_release(row, FAILED, f"{record.provider_name}: {reason}", None)
+    return lose(row, {record.id: reason}, who)
+
+
+def place_anew(row: RequestRow) -> RequestRow:
+    """At once, for a conductor would come to it some seconds later; what fails here is left to it."""
+    try:
+        return reschedule(row)
+    except (StoreUnavailable, Undecided) as error:
+        log.info("request %s is placed anew by a conductor: %s", row.request_id, error)
+        return row
 
 
 def destroyed(request_id: UUID, provider_id: UUID | None, reason: str = "") -> RequestRow:
@@ -151,7 +176,8 @@ def _say_built_together(records: Sequence[Record]) -> list[_Said | ClaimGone]:
         done = (new or is_known) and all(p.state in (BUILT, GONE) or p.agentless for p in parts)
         if row.state == ACTIVE or not (new or done):
             return [one if isinstance(one, ClaimGone) else _Said(row, False, True) for one in said]
-        moved = move(row, ACTIVE if done else CLAIMED, members=parts_json(parts))
+        is_anew = row.state == RESCHEDULING
+        moved = move(row, ACTIVE if done else RESCHEDULING if is_anew else CLAIMED, members=parts_json(parts))
         if moved is not None:
             first = next(index for index, one in enumerate(said) if not isinstance(one, ClaimGone))
             return [
@@ -166,13 +192,13 @@ def _said_of(row: RequestRow, parts: Sequence[Part], record: Record) -> RequestR
     part = next((p for p in parts if p.claim_id == record.id), None)
     if row.state == ACTIVE and part is not None and part.state == BUILT:
         return row  # consuming may still be to do
-    if row.state not in (SCHEDULING, CLAIMED):
+    if row.state not in (SCHEDULING, CLAIMED, RESCHEDULING):
         return ClaimGone(RELEASED, f"request {row.request_id} is {row.state}: tear down what was built")
     if row.state == SCHEDULING and row.plan is not None and row.plan.holds:
         return ClaimGone(HELD_STATE, f"request {row.request_id} is not committed yet: a held claim can't be consumed")
-    if record.epoch != row.epoch:
+    if part is None and record.epoch != row.epoch:
         return ClaimGone(CLOSED_STATE, f"claim {record.id} belongs to an older plan of its request")
-    if part is None or part.state == GONE or record.release_requested:
+    if part is None or part.state in OVER or record.release_requested:
         return ClaimGone(RELEASED, f"claim {record.id} is no longer part of request {row.request_id}")
     return row if part.state == BUILT else None
 

@@ -5,19 +5,23 @@ Any number of conductors may run: each step is a transaction that one of them wi
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.conf import settings
 
-from claims.types import HELD
+from claims.types import BUILDING, HELD
 from conductor import open_work
 from conductor.activate import finish_active
 from conductor.commit import confirm, give_up_holds, refuse
+from conductor.lose import lose
 from conductor.outcome import parts_of, records_of
-from conductor.release import is_claimed, push, settle_plan, start_release
+from conductor.release import is_claimed, push, settle_plan
+from conductor.reschedule import reschedule
 from conductor.rows import RequestRow, find, remember
-from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, SCHEDULING
+from conductor.states import ACTIVE, ENDED, FAILED, RELEASING, RESCHEDULING, SCHEDULING
 from providers.records import CLAIM, Record
+from providers.silent import silent_among
 from store.home import Home
 
 log = logging.getLogger("sched_portal.conductor")
@@ -54,6 +58,8 @@ def recover(home: Home, request_id: UUID, due_at: dt.datetime) -> tuple[dt.datet
         return None, False
     if row.state == SCHEDULING:
         return _finish_scheduling(row)
+    if row.state == RESCHEDULING:
+        return _place_anew(row)
     if row.state == RELEASING:
         after = push(row)
         return _unless_ended(after), after.state != row.state
@@ -67,10 +73,11 @@ def recover(home: Home, request_id: UUID, due_at: dt.datetime) -> tuple[dt.datet
 def _finish_scheduling(row: RequestRow) -> tuple[dt.datetime | None, bool]:
     """Its process died, or its claim waits for the host. Unless all is claimed, every planned id is settled by a write
     first, so that a process that was only paused can claim no more."""
+    if is_claimed(row):
+        return _finish_claimed(row)
     if row.lease_until is not None and row.lease_until > _now():
         return row.lease_until, False
-    if not is_claimed(row):
-        settle_plan(row)
+    settle_plan(row)
     if is_claimed(row):
         return _finish_claimed(row)
     # The row is moved first, so that holds cannot be committed any more; then they go back.
@@ -86,26 +93,52 @@ def _finish_claimed(row: RequestRow) -> tuple[dt.datetime | None, bool]:
     records = [r for r in records_of(parts) if r is not None]
     if any(r.state == HELD for r in records) and row.committed:
         confirm(parts)
-    expired = _expired(records)
-    if expired:
-        names = ", ".join(r.provider_name for r in expired)
-        why = f"no word from {names} within {settings.CLAIM_DEADLINE:.0f} s"
-        only = None if row.body.get("all_or_nothing", True) else [r.id for r in expired]
-        after = start_release(row, FAILED, why, only, states=(SCHEDULING, CLAIMED))
-        remember(after, after.state, "conductor", why)
-        return _unless_ended(push(after)), True
+    late = _late(row, records)
+    if late:
+        after, _ = lose(row, late, "conductor")
+        return _place_anew(after) if after.state == RESCHEDULING else (_unless_ended(push(after)), True)
     # What has no agent waits for nothing but people. (A release puts it on the list again.)
     return (None if all(p.agentless for p in parts) else _next_deadline(records)), False
 
 
-def _expired(records: list[Record]) -> list[Record]:
-    """Claims whose hosts said nothing in time. Clocks cost time here, never safety: the row is moved by transaction."""
+def _place_anew(row: RequestRow) -> tuple[dt.datetime | None, bool]:
+    """Who has it on is left alone with it until its lease is over."""
+    after = reschedule(row)
+    if after.state == RESCHEDULING and after.lease_until is not None:
+        return max(after.lease_until, _now()), after.version != row.version
+    return _unless_ended(after), True
+
+
+def _late(row: RequestRow, records: Sequence[Record]) -> dict[UUID, str]:
+    """Claims of hosts that said nothing in time, or were declared silent, each with the reason. Clocks cost time here,
+    never safety: the row is moved by transaction."""
     now = _now()
-    return [r for r in records if r.kind == CLAIM and r.expires_at is not None and r.expires_at < now]
+    waiting = [r for r in records if r.kind == CLAIM and r.expires_at is not None and not r.release_requested]
+    homes = {record.home for record in waiting}
+    silent = {one for home in homes for one in silent_among(home, {r.root_id for r in waiting if r.home == home})}
+    late: dict[UUID, str] = {}
+    for record in waiting:
+        assert record.expires_at is not None
+        if record.root_id in silent:
+            late[record.id] = "its host was not heard from any more"
+        elif record.expires_at < now:
+            late[record.id] = f"not built within {settings.CLAIM_DEADLINE:.0f} s"
+        elif record.state != BUILDING and _answer_by(record) < now:
+            late[record.id] = f"its host did not begin within {settings.ANSWER_DEADLINE:.0f} s"
+    return late
+
+
+def _answer_by(record: Record) -> dt.datetime:
+    made = record.created_at or _now()
+    return made + dt.timedelta(seconds=settings.ANSWER_DEADLINE)
 
 
 def _next_deadline(records: list[Record]) -> dt.datetime:
-    deadlines = [r.expires_at for r in records if r.kind == CLAIM and r.expires_at is not None]
+    deadlines = [
+        r.expires_at if r.state == BUILDING else min(r.expires_at, _answer_by(r))
+        for r in records
+        if r.kind == CLAIM and r.expires_at is not None
+    ]
     return min(deadlines, default=_now() + dt.timedelta(seconds=settings.REQUEST_LEASE))
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -25,16 +26,18 @@ from conductor.commit import tell
 from conductor.membership import group_of, leave
 from conductor.open_work import put_on
 from conductor.outcome import parts_of, planned_parts, records_of
-from conductor.rows import RequestRow, get, move, parts_json, remember
+from conductor.rows import RequestRow, failures_json, get, move, parts_json, plan_json, remember
 from conductor.side_by_side import in_chunks, side_by_side
-from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
-from conductor.types import BUILT, GONE, Part
+from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, RESCHEDULING, SCHEDULING
+from conductor.types import BUILT, GONE, LOST, OVER, Failure, Part, Plan
 from providers.records import CLAIM, INSTANCE, Record
 from providers.refusals import Busy, Conflict
+from providers.silent import silent_among
 from store.failures import StoreUnavailable
 from store.home import Home
 from store.session import write_many
 
+OPEN = (SCHEDULING, CLAIMED, ACTIVE, RESCHEDULING)
 AT_ONCE = 50  # records of one tree that go in one transaction
 
 
@@ -80,7 +83,7 @@ def start_release(
     ends_as: str,
     why: str,
     only: Collection[UUID] | None,
-    states: Collection[str] = (SCHEDULING, CLAIMED, ACTIVE),
+    states: Collection[str] = OPEN,
 ) -> RequestRow:
     """As `begin_release`, whoever moved the row."""
     return begin_release(row, ends_as, why, only, states)[0]
@@ -91,10 +94,13 @@ def begin_release(
     ends_as: str,
     why: str,
     only: Collection[UUID] | None,
-    states: Collection[str] = (SCHEDULING, CLAIMED, ACTIVE),
+    states: Collection[str] = OPEN,
+    failures: Sequence[Failure] = (),
+    response: str | None = None,
 ) -> tuple[RequestRow, bool]:
     """The row says that these claims (None: all) go, if it is in one of `states`; and whether this call moved it. When
-    others stay it is claimed or active as before (active also when the rest is built), else `releasing`. Raises
+    others stay it is claimed or active as before (active also when the rest is built), else `releasing`. `failures`
+    are attempts to add to the row's. Raises
     Conflict for the release of a part that the row says is built: consumed or not yet, it is an instance now, and goes
     with its request."""
     for _ in tries():
@@ -102,15 +108,23 @@ def begin_release(
             return row, False
         if row.state == SCHEDULING and not is_claimed(row):
             settle_plan(row)
-        parts = planned_parts(row) if row.state == SCHEDULING else parts_of(row)
+        parts = _all_parts(row)
         if only is not None and ends_as == RELEASED and any(p.state == BUILT and p.claim_id in only for p in parts):
             raise Conflict(f"request {row.request_id} says that it was built: delete the request to destroy it")
         left = [replace(p, state=GONE) if only is None or p.claim_id in only else p for p in parts]
-        columns = {"members": parts_json(left)}
+        columns: dict[str, Any] = {"members": parts_json(left)}
+        if failures:
+            columns["failures"] = failures_json((*row.failures, *failures))
+        if response:
+            columns["response"] = response
         write_many([put_on(row.home, row.request_id, _soon())])
         if only is None or all(p.state == GONE for p in left):
             moved = move(row, RELEASING, ends_as=ends_as, reason=why, **columns)
-        elif _all_built(left):
+        elif any(p.state == LOST for p in left):
+            # A new epoch and no plan: who is placing it anew would place what is released now, too.
+            plan = plan_json(Plan(True, ()))
+            moved = move(row, RESCHEDULING, epoch=row.epoch + 1, plan=plan, lease_until=None, **columns)
+        elif all_built(left):
             moved = move(row, ACTIVE, **columns)
         else:
             moved = move(row, CLAIMED, **columns)
@@ -124,7 +138,18 @@ def begin_release(
     raise Busy(f"request {row.request_id} is being changed by others all the time; repeat")
 
 
-def _all_built(parts: Sequence[Part]) -> bool:
+def _all_parts(row: RequestRow) -> Sequence[Part]:
+    """What the row says it has, and what its plan may have come to without the row saying so."""
+    if row.state == SCHEDULING:
+        return planned_parts(row)
+    if row.state != RESCHEDULING:
+        return parts_of(row)
+    settle_plan(row)
+    known = {part.claim_id for part in row.parts}
+    return [*row.parts, *(part for part in planned_parts(row) if part.claim_id not in known)]
+
+
+def all_built(parts: Sequence[Part]) -> bool:
     """Whether all that stays is built, or has no agent that would build it, and something is built."""
     return any(p.state == BUILT for p in parts) and all(p.state in (BUILT, GONE) or p.agentless for p in parts)
 
@@ -156,7 +181,7 @@ def settle_plan(row: RequestRow) -> None:
 
 def push(row: RequestRow, force: bool = False) -> RequestRow:
     """Does what can be done now for a request that is being released; repeated by the conductor until it has ended."""
-    parts = [p for p in parts_of(row) if p.state == GONE or row.state in (RELEASING, *ENDED)]
+    parts = [p for p in parts_of(row) if p.state in OVER or row.state in (RELEASING, *ENDED)]
     by_tree: dict[UUID, list[Part]] = {}
     for part in parts:
         by_tree.setdefault(part.root_id, []).append(part)
@@ -169,8 +194,8 @@ def push(row: RequestRow, force: bool = False) -> RequestRow:
 
 def _push_tree(parts: Sequence[Part], force: bool) -> None:
     """What can go goes together; whoever moved meanwhile goes alone. Nobody is asked twice."""
-    states = ANY if force else NOT_STARTED
     records = _there(parts)
+    states = ANY if force or _is_silent(parts[0], records) else NOT_STARTED
     going = [r for r in records if r.kind == CLAIM and r.state in states]
     if len(going) > 1:
         if release_together(going, states):
@@ -192,6 +217,12 @@ def _push_tree(parts: Sequence[Part], force: bool) -> None:
     for record in asked:
         if record.kind == INSTANCE and record.state != DESTROYING:
             mark.to_be_destroyed(record)
+
+
+def _is_silent(of_tree: Part, records: Sequence[Record]) -> bool:
+    """Whether somebody is asked who was declared silent: then nobody waits for an answer."""
+    asked = any(r.kind == CLAIM and r.state not in NOT_STARTED for r in records)
+    return asked and of_tree.root_id in silent_among(Home(of_tree.cell, of_tree.datacenter), [of_tree.root_id])
 
 
 def _there(parts: Sequence[Part]) -> list[Record]:

@@ -14,7 +14,7 @@ from cassandra.util import uuid_from_time
 from conductor.identify import home_of
 from conductor.open_work import Write, take_off
 from conductor.states import ALLOWED, ENDED, point
-from conductor.types import Part, Plan, PlannedMember, Try
+from conductor.types import Failure, Part, Plan, PlannedMember, Try
 from providers.records import aware
 from providers.refusals import NotFound, Undecided
 from store.failures import StoreUnavailable
@@ -46,6 +46,7 @@ class RequestRow:
     body: Mapping[str, Any]
     plan: Plan | None
     parts: tuple[Part, ...]
+    failures: tuple[Failure, ...]
     committed: bool
     attempts: int
     response: Mapping[str, Any] | None
@@ -210,6 +211,18 @@ def parts_json(parts: Sequence[Part]) -> str:
     )
 
 
+def failures_json(failures: Sequence[Failure]) -> str:
+    return json.dumps(
+        [[f.at.isoformat(), f.member, str(f.provider_id), f.provider_name, str(f.root_id), f.reason] for f in failures],
+        separators=(",", ":"),
+    )
+
+
+def _failures(text: str | None) -> tuple[Failure, ...]:
+    found = json.loads(text) if text else ()
+    return tuple(Failure(dt.datetime.fromisoformat(f[0]), f[1], UUID(f[2]), f[3], UUID(f[4]), f[5]) for f in found)
+
+
 def _try_json(one: Try) -> list[Any]:
     return [
         str(one.provider_id),
@@ -248,8 +261,8 @@ def _table(home: Home) -> str:
 
 
 _EMPTY = dict.fromkeys(
-    "state epoch owner lease_until cell project consumer username fingerprint body plan members committed attempts "
-    "response ends_as reason created_at updated_at".split()
+    "state epoch owner lease_until cell project consumer username fingerprint body plan members failures "
+    "committed attempts response ends_as reason created_at updated_at".split()
 )
 
 
@@ -270,6 +283,7 @@ def _row(home: Home, row: Mapping[str, Any]) -> RequestRow:
         body=json.loads(row["body"] or "{}"),
         plan=_plan(row["plan"]),
         parts=_parts(row["members"]),
+        failures=_failures(row.get("failures")),
         committed=bool(row["committed"]),
         attempts=row["attempts"] or 0,
         response=json.loads(row["response"]) if row["response"] else None,

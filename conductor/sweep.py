@@ -19,7 +19,7 @@ from claims.types import BUILDING, HELD, Done
 from conductor.recover import recover
 from conductor.rows import RequestRow, find
 from conductor.states import ENDED, RELEASING
-from conductor.types import GONE
+from conductor.types import OVER
 from events.types import PROVIDER_REPAIRED, News
 from providers import cells
 from providers.records import CLAIM, CLOSED, Location, Record, read_tree
@@ -90,7 +90,7 @@ def _is_strange(record: Record, row: RequestRow) -> bool:
     part = next((part for part in row.parts if part.claim_id == record.id), None)
     if part is None:  # a hold of a plan that was given up? Claims that agents see carry the epoch that was committed
         return record.epoch < row.epoch
-    return part.state == GONE and row.state != RELEASING
+    return part.state in OVER and row.state != RELEASING
 
 
 def sweep_shard(home: Home, resource_class: str, shard: int) -> int:

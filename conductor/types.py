@@ -33,6 +33,7 @@ class ScheduleRequest:
     group: Group | None = None
     same_host_as: frozenset[UUID] = frozenset()  # requests
     different_host_from: frozenset[UUID] = frozenset()
+    avoid: frozenset[UUID] = frozenset()  # roots of trees on which it failed already
     filters: tuple[str, ...] | None = None
     weighers: Mapping[str, float] | None = None
     search: str = "sample"
@@ -91,7 +92,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One claim that was made, in the request row: `state` is made, built or gone."""
+    """One claim that was made, in the request row: `state` is made, built, gone, or lost: gone, and placed anew."""
 
     claim_id: UUID
     number: int
@@ -106,7 +107,20 @@ class Part:
     state: str = "made"
 
 
-MADE, BUILT, GONE = "made", "built", "gone"
+MADE, BUILT, GONE, LOST = "made", "built", "gone", "lost"
+OVER = (GONE, LOST)  # whatever there is under its id goes back
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One attempt at a member that came to nothing on a host, as the request row keeps it."""
+
+    at: dt.datetime
+    member: int
+    provider_id: UUID
+    provider_name: str
+    root_id: UUID
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,4 +287,5 @@ class RequestView:
     records: Sequence[Record]
     plan: Plan | None
     history: Sequence[Mapping[str, Any]] = field(default=())
+    failures: Sequence[Failure] = ()
     explanation: Mapping[str, Any] | None = None

@@ -72,11 +72,11 @@ def bound(request: ScheduleRequest, homes: Sequence[Home]) -> ScheduleRequest:
     asked = frozenset(home.cell for home in homes)
     rule = _rule(request, homes)
     kept = kept_for(image, all_aggregates())
-    apart = _roots("different_host_from", request.different_host_from)
+    apart = _roots("different_host_from", request.different_host_from) | request.avoid
     together = _roots("same_host_as", request.same_host_as) if request.same_host_as else None
 
     def complete(resource: Resource) -> Resource:
-        found = replace(resource, project=request.project, image=image, cells=asked)
+        found = replace(resource, project=request.project, image=image, cells=asked, not_on=request.avoid)
         if resource.resource_class != BOUND:
             return found
         return replace(found, group=rule, kept_for=kept, not_on=apart, only_on=together)

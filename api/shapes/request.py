@@ -21,11 +21,12 @@ SHAPES: dict[str, Shape] = {
     "Request": thing(**REQUEST),
     "RequestPage": page("Request"),
     "RequestLife": thing(
-        optional="explain decision",
+        optional="explain decision failures",
         **REQUEST,
         history=some(thing(at=TIME, state=TEXT, who=TEXT, why=TEXT)),
         request={"type": "object", "description": "As it was sent"},
         requested_by=TEXT,
+        failures=some(thing(at=TIME, member=WHOLE, provider=UUID, provider_name=TEXT, reason=TEXT)),
         explain=ref("Explanation"),
         decision=maybe(ref("Decision")),
     ),

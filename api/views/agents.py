@@ -21,6 +21,7 @@ from api.parse.provider import report as parse_report
 from api.view import View
 from api.views.providers import shown
 from claims.types import DESTROYING, HELD
+from conductor.shown import note_shown
 from providers.change import report
 from providers.heartbeat import ALWAYS, beat
 from providers.records import CLAIM, INSTANCE, OwnRow, Record, Tree, locate, read_provider
@@ -83,6 +84,8 @@ class ProviderClaims(View):
         results = left[: paging.limit]
         following = str(results[-1].id) if len(left) > len(results) else None
         # All of them on the first page: an agent must not miss one because a claim came or went between two pages.
+        if is_agent:
+            note_shown(results)
         going = [] if after else [r for r in records if r.kind == INSTANCE and r.state == DESTROYING]
         return answer(page(map(order_image, results), following, destroy=[destroy_image(r) for r in _in_order(going)]))
 

@@ -37,7 +37,8 @@ class Requests(View):
         )
         query.done()
         found = list_requests(wanted, paging.limit, paging.cursor)
-        return answer(page(map(request_image, found.results), found.next))
+        images = [request_image(one, request._request) for one in found.results]
+        return answer(page(images, found.next))
 
 
 class OneRequest(View):

@@ -9,7 +9,7 @@ def check(candidate: Candidate, resource: Resource) -> Refusal | None:
     if resource.only_on is not None and candidate.root_id not in resource.only_on:
         return Refusal(reasons.HOSTS, "none of the requests that it must be with is there")
     if candidate.root_id in resource.not_on:
-        return Refusal(reasons.HOSTS, "a request that it must be apart from is there")
+        return Refusal(reasons.HOSTS, "a request that it must be apart from is there, or it was tried there before")
     return None
 
 
