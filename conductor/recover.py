@@ -5,7 +5,8 @@ Any number of conductors may run: each step is a transaction that one of them wi
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from uuid import UUID
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from conductor.outcome import parts_of, records_of
 from conductor.release import is_claimed, push, settle_plan
 from conductor.reschedule import reschedule
 from conductor.rows import RequestRow, find, remember
+from conductor.side_by_side import side_by_side
 from conductor.states import ACTIVE, ENDED, FAILED, RELEASING, RESCHEDULING, SCHEDULING
 from providers.records import CLAIM, Record
 from providers.silent import silent_among
@@ -28,11 +30,19 @@ log = logging.getLogger("sched_portal.conductor")
 
 FORGOTTEN = dt.timedelta(minutes=10)  # after that, a request whose row never came will not come
 SOON = dt.timedelta(seconds=5)
+AT_ONCE = 8  # requests looked at side by side
 
 
 def recover_cell(home: Home) -> int:
     """One look at a cell's open work; returns how many requests were moved on."""
-    return sum(_look_at(entry) for entry in open_work.due(home))
+    return sum(sum(side_by_side(_look_at, some)) for some in _in_chunks(open_work.due(home)))
+
+
+def _in_chunks(entries: Iterable[open_work.Entry]) -> Iterator[list[open_work.Entry]]:
+    """As they are found: what is due may be much, and is read in pages."""
+    waiting = iter(entries)
+    while some := list(islice(waiting, AT_ONCE)):
+        yield some
 
 
 def _look_at(entry: open_work.Entry) -> bool:

@@ -20,6 +20,9 @@ CLAIM_RELEASED = "claim.released"
 INSTANCE_DESTROYED = "instance.destroyed"
 REQUEST_STATE = "request.state"
 CELL_CHANGED = "cell.changed"
+PROVIDER_SILENT = "provider.silent"  # its host was declared silent: its open claims move
+PROVIDER_HEARD = "provider.heard"  # it is heard again
+CELL_SILENT = "cell.silent"  # many hosts fell silent at once: told once, and waited for
 
 TYPES = (
     PROVIDER_CREATED,
@@ -36,6 +39,9 @@ TYPES = (
     INSTANCE_DESTROYED,
     REQUEST_STATE,
     CELL_CHANGED,
+    PROVIDER_SILENT,
+    PROVIDER_HEARD,
+    CELL_SILENT,
 )
 
 

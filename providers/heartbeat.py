@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from providers.records import Location, aware
+from providers.shards import SIZE, all_shards
 from store.failures import StoreUnavailable
 from store.home import Home
 from store.session import READ, keyspace, read, read_many, write
@@ -29,6 +31,9 @@ STRETCH = 60  # seconds: conflicts are noted once in each
 HEARD = "provider_id, seen_at, TTL(seen_at) AS left"
 
 
+BEATS = 2.5  # intervals that a beat counts: two may be lost
+SIZE_KEPT = 60.0  # seconds
+_sizes: dict[tuple[str, Home], tuple[float, int]] = {}  # how many hosts a cell has, about
 NOTED = 10_000
 _noted: set[tuple[UUID, int]] = set()  # conflicts that this process noted already
 
@@ -41,14 +46,34 @@ class Heard:
     alive: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often the agents of a cell are to beat, and how long a beat counts. Seconds."""
+
+    interval: int
+    ttl: int
+
+
+def rhythm(home: Home) -> Rhythm:
+    """HEARTBEAT_INTERVAL and HEARTBEAT_TTL, and slower in a cell whose hosts would beat more than HEARTBEATS_A_SECOND
+    times a second."""
+    key = (keyspace(home.datacenter), home)
+    until, hosts = _sizes.get(key, (0.0, 0))
+    if until < time.monotonic():
+        hosts = SIZE * sum(all_shards(home).values())  # the last shards are not full: rather slower than faster
+        _sizes[key] = (time.monotonic() + SIZE_KEPT, hosts)
+    interval = max(settings.HEARTBEAT_INTERVAL, hosts // max(1, settings.HEARTBEATS_A_SECOND))
+    return Rhythm(interval, max(settings.HEARTBEAT_TTL, math.ceil(BEATS * interval)))
+
+
 def beat(location: Location) -> None:
-    """Says that the provider's agent is there; counts for HEARTBEAT_TTL seconds."""
+    """Says that the provider's agent is there; counts for the cell's `rhythm(...).ttl` seconds."""
     cql = (
         f"INSERT INTO {keyspace(location.home.datacenter)}.heartbeats "
         "(cell, resource_class, shard, provider_id, seen_at) VALUES (?, ?, ?, ?, toTimestamp(now())) USING TTL ?"
     )
     key = [location.home.cell, location.resource_class, location.shard, location.provider_id]
-    write(cql, [*key, settings.HEARTBEAT_TTL + KEPT])
+    write(cql, [*key, rhythm(location.home).ttl + KEPT])
 
 
 def silence(location: Location) -> None:

@@ -5,7 +5,6 @@ An admin may call them in the agent's place.
 
 from collections.abc import Iterable
 
-from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -23,7 +22,7 @@ from api.views.providers import shown
 from claims.types import DESTROYING, HELD
 from conductor.shown import note_shown
 from providers.change import report
-from providers.heartbeat import ALWAYS, beat
+from providers.heartbeat import ALWAYS, beat, rhythm
 from providers.records import CLAIM, INSTANCE, OwnRow, Record, Tree, locate, read_provider
 from providers.refusals import Invalid
 from store.record_roles import VIEWER
@@ -37,8 +36,10 @@ class Heartbeat(View):
         self.no_query()
         found = self.own_provider(provider_id)
         nothing_more(self.body())
-        beat(locate(found))
-        return answer({"alive": True, "ttl": settings.HEARTBEAT_TTL, "interval": settings.HEARTBEAT_INTERVAL})
+        location = locate(found)
+        beat(location)
+        heard = rhythm(location.home)
+        return answer({"alive": True, "ttl": heard.ttl, "interval": heard.interval})
 
 
 class Report(View):

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from claims.lookups import SLOTS
+from conductor.liveness import Watch, watch
 from conductor.recover import recover_cell
 from conductor.retire import retire_ended
 from conductor.sweep import shards_in_turn, sweep_claims, sweep_shard
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         # Beside the rest: moving many old requests away takes its time, and nothing waits for it.
         retiring = threading.Thread(target=repeat, args=(retire_work, RETIRE_EVERY, stop), daemon=True)
         retiring.start()
+        threading.Thread(target=repeat, args=(WatchHosts(), settings.LIVENESS_INTERVAL, stop), daemon=True).start()
         for sweep in (SweepShards(), SweepClaims()):
             threading.Thread(target=repeat, args=(sweep, settings.CONDUCTOR_INTERVAL, stop), daemon=True).start()
         repeat(finish_work, settings.CONDUCTOR_INTERVAL, stop)
@@ -82,6 +84,17 @@ def sweep_all() -> None:
             _, after = sweep_claims(home, slot, None)
             while after is not None:
                 _, after = sweep_claims(home, slot, after)
+
+
+class WatchHosts:
+    """One round over the hosts of every cell that no other conductor watches."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Home, Watch] = {}
+
+    def __call__(self) -> None:
+        for cell in cells.all_cells():
+            watch(self._seen.setdefault(cell.home, Watch(cell.home)))
 
 
 class SweepShards:

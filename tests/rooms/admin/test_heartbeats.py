@@ -18,9 +18,9 @@ def fell_silent(host, settings):
     """Hosts that were heard from once, and are silent now."""
 
     def make(*names):
-        settings.HEARTBEAT_TTL = 1
+        settings.HEARTBEAT_TTL, settings.HEARTBEAT_INTERVAL = 1, 0
         made = [host(name) for name in names]
-        settings.HEARTBEAT_TTL = 30
+        settings.HEARTBEAT_TTL, settings.HEARTBEAT_INTERVAL = 30, 10
         time.sleep(2.1)
         return made
 
