@@ -14,8 +14,9 @@ from django.conf import settings
 
 from conductor.identify import home_of, make_request_id
 from conductor.open_work import put_on
-from conductor.rows import RequestRow, insert, plan_json
+from conductor.rows import RequestRow, insert
 from conductor.states import FAILED, SCHEDULING
+from conductor.texts import plan_json
 from conductor.types import PLAN_CHANGED, Changed, Explanation, Plan, PlannedMember, ScheduleRequest, Try
 from providers import cells
 from providers.heartbeat import ALWAYS

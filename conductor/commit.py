@@ -19,9 +19,10 @@ from claims.types import HELD
 from conductor.attempt import Attempted, part_of
 from conductor.membership import leave
 from conductor.outcome import planned_ids, records_of
-from conductor.rows import RequestRow, close_write, find, move, parts_json
+from conductor.rows import RequestRow, close_write, find, move
 from conductor.side_by_side import in_chunks, side_by_side
 from conductor.states import CLAIMED, FAILED, SCHEDULING
+from conductor.texts import parts_json
 from conductor.types import Part, Plan
 from events.append import Write, append
 from events.types import CLAIM_TAKEN, PROVIDER_REPAIRED, REQUEST_STATE, News

@@ -17,8 +17,9 @@ from conductor.commit import tell
 from conductor.open_work import put_on
 from conductor.outcome import parts_of, planned_parts
 from conductor.release import begin_release, is_claimed, settle_plan
-from conductor.rows import RequestRow, failures_json, get, move, parts_json, plan_json, remember
+from conductor.rows import RequestRow, get, move, remember
 from conductor.states import CLAIMED, FAILED, RESCHEDULING, SCHEDULING
+from conductor.texts import failures_json, parts_json, plan_json
 from conductor.types import BUILT, LOST, MADE, OVER, Failure, Part, Plan, PlannedMember
 from providers.refusals import Busy
 from store.failures import StoreUnavailable

@@ -17,9 +17,10 @@ from conductor.commit import abort, commit, give_up_holds, refuse
 from conductor.decide import decide
 from conductor.identify import home_of
 from conductor.membership import join, take_out_the_dead
-from conductor.rows import RequestRow, find, move, plan_json
+from conductor.rows import RequestRow, find, move
 from conductor.shadow import ask_the_shadow
 from conductor.states import SCHEDULING
+from conductor.texts import plan_json
 from conductor.twin import begin_again, begun_by_another, lease_end, outcome_of_twin
 from conductor.types import Contended, Decision, Outcome, Pending, Placed, Plan, ScheduleRequest
 from providers.refusals import Undecided

@@ -23,9 +23,10 @@ from conductor.lose import lose
 from conductor.outcome import parts_of, records_of
 from conductor.release import begin_release, finish_release, push
 from conductor.reschedule import reschedule
-from conductor.rows import RequestRow, get, move, parts_json, remember
+from conductor.rows import RequestRow, get, move, remember
 from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, RESCHEDULING, SCHEDULING
 from conductor.states import RELEASED as RELEASED_STATE
+from conductor.texts import parts_json
 from conductor.types import BUILT, GONE, OVER, Part
 from events.types import CLAIM_FAILED
 from providers.heartbeat import note_failed_build

@@ -26,9 +26,10 @@ from conductor.commit import tell
 from conductor.membership import group_of, leave
 from conductor.open_work import put_on
 from conductor.outcome import parts_of, planned_parts, records_of
-from conductor.rows import RequestRow, failures_json, get, move, parts_json, plan_json, remember
+from conductor.rows import RequestRow, get, move, remember
 from conductor.side_by_side import in_chunks, side_by_side
 from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, RESCHEDULING, SCHEDULING
+from conductor.texts import failures_json, parts_json, plan_json
 from conductor.types import BUILT, GONE, LOST, OVER, Failure, Part, Plan
 from providers.records import CLAIM, INSTANCE, Record
 from providers.refusals import Busy, Conflict

@@ -24,9 +24,10 @@ from conductor.membership import join
 from conductor.outcome import parts_of, planned_parts, records_of
 from conductor.place import decision_for
 from conductor.release import all_built, begin_release, push, settle_plan
-from conductor.rows import RequestRow, find, get, move, parts_json, plan_json, remember
+from conductor.rows import RequestRow, find, get, move, remember
 from conductor.states import ACTIVE, CLAIMED, FAILED, RESCHEDULING
 from conductor.stored import stored_request
+from conductor.texts import parts_json, plan_json
 from conductor.twin import lease_end
 from conductor.types import GONE, LOST, OVER, Decision, Part, Plan, PlannedMember, ScheduleRequest
 from providers.records import CLAIM

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid1
 
@@ -14,16 +13,16 @@ from cassandra.util import uuid_from_time
 from conductor.identify import home_of
 from conductor.open_work import Write, take_off
 from conductor.states import ALLOWED, ENDED, point
-from conductor.types import Failure, Part, Plan, PlannedMember, Try
+from conductor.texts import failures_of_text, parts_of_text, plan_of_text
+from conductor.types import Failure, Part, Plan
 from providers.records import aware
 from providers.refusals import NotFound, Undecided
 from store.failures import StoreUnavailable
 from store.home import Home
 from store.lwt import Applied, Outcome, Refused, Statement, Unknown, run
-from store.session import QUORUM, keyspace, lwt_profile, read, write
+from store.session import QUORUM, keyspace, lwt_profile, read, read_many, write
 
 TRIES = 4
-PARSED = 8  # plans, and lists of parts, that stay parsed: each host of a large request reads its row
 PAUSE = 1.0  # seconds before the third try, twice that before the last: a lost connection is made again in two seconds
 
 
@@ -71,6 +70,19 @@ def find(request_id: UUID, at_home: bool = False) -> RequestRow | None:
     cql = f"SELECT row FROM {keyspace(home.datacenter)}.ended_requests WHERE request_id = ?"
     retired = read(cql, [request_id], profile)
     return replace(_row(home, _from_json(retired[0]["row"])), is_retired=True) if retired else None
+
+
+def find_many(request_ids: Sequence[UUID]) -> dict[UUID, RequestRow]:
+    """Those of these requests that there are, by id; each is read as `find` reads it."""
+    homes = {one: home for one in request_ids if (home := home_of(one)) is not None}
+    queries = [(f"SELECT * FROM {_table(home)} WHERE request_id = ?", [one]) for one, home in homes.items()]
+    found = {one: rows[0] for one, rows in zip(homes, read_many(queries, QUORUM), strict=True) if rows}
+    rows = {one: _row(homes[one], row) for one, row in found.items()}
+    for one in homes.keys() - rows.keys():
+        row = find(one)
+        if row is not None:
+            rows[one] = row
+    return rows
 
 
 def get(request_id: UUID) -> RequestRow:
@@ -185,77 +197,6 @@ def _from_json(text: str) -> dict[str, Any]:
     return columns
 
 
-def plan_json(plan: Plan) -> str:
-    return json.dumps(
-        {
-            "holds": plan.holds,
-            "members": [
-                [m.number, m.resource_class, dict(m.amounts), [_try_json(t) for t in m.tries]] for m in plan.members
-            ],
-        }
-        | ({"decided": dict(plan.decided)} if plan.decided else {}),
-        separators=(",", ":"),
-    )
-
-
-def parts_json(parts: Sequence[Part]) -> str:
-    return json.dumps(
-        [
-            [
-                *(str(p.claim_id), p.number, str(p.provider_id), p.provider_name, str(p.root_id), p.cell, p.datacenter),
-                *(p.resource_class, dict(p.amounts), p.agentless, p.state),
-            ]
-            for p in parts
-        ],
-        separators=(",", ":"),
-    )
-
-
-def failures_json(failures: Sequence[Failure]) -> str:
-    return json.dumps(
-        [[f.at.isoformat(), f.member, str(f.provider_id), f.provider_name, str(f.root_id), f.reason] for f in failures],
-        separators=(",", ":"),
-    )
-
-
-def _failures(text: str | None) -> tuple[Failure, ...]:
-    found = json.loads(text) if text else ()
-    return tuple(Failure(dt.datetime.fromisoformat(f[0]), f[1], UUID(f[2]), f[3], UUID(f[4]), f[5]) for f in found)
-
-
-def _try_json(one: Try) -> list[Any]:
-    return [
-        str(one.provider_id),
-        one.provider_name,
-        str(one.root_id),
-        one.cell,
-        one.datacenter,
-        one.state_version,
-        one.root_state_version,
-        one.agentless,
-        one.place,
-    ]
-
-
-@lru_cache(maxsize=PARSED)
-def _plan(text: str | None) -> Plan | None:
-    if not text:
-        return None
-    stored = json.loads(text)
-    members = [
-        PlannedMember(number, name, amounts, tuple(Try(UUID(t[0]), t[1], UUID(t[2]), *t[3:]) for t in tries))
-        for number, name, amounts, tries in stored["members"]
-    ]
-    return Plan(stored["holds"], tuple(members), decided=stored.get("decided"))
-
-
-@lru_cache(maxsize=PARSED)
-def _parts(text: str | None) -> tuple[Part, ...]:
-    if not text:
-        return ()
-    return tuple(Part(UUID(p[0]), p[1], UUID(p[2]), p[3], UUID(p[4]), *p[5:]) for p in json.loads(text))
-
-
 def _table(home: Home) -> str:
     return f"{keyspace(home.datacenter)}.requests"
 
@@ -281,9 +222,9 @@ def _row(home: Home, row: Mapping[str, Any]) -> RequestRow:
         username=row["username"] or "",
         fingerprint=row["fingerprint"] or "",
         body=json.loads(row["body"] or "{}"),
-        plan=_plan(row["plan"]),
-        parts=_parts(row["members"]),
-        failures=_failures(row.get("failures")),
+        plan=plan_of_text(row["plan"]),
+        parts=parts_of_text(row["members"]),
+        failures=failures_of_text(row.get("failures")),
         committed=bool(row["committed"]),
         attempts=row["attempts"] or 0,
         response=json.loads(row["response"]) if row["response"] else None,

@@ -72,7 +72,7 @@ def _leads_nowhere(one: Listed, now: dt.datetime) -> bool:
 def _settle_ghost(record: Record) -> bool:
     """A claim that its request does not know goes back; a hold that waits too long has its request decided first."""
     row = find(record.request_id, at_home=True)
-    if row is not None and not _is_strange(record, row):
+    if row is not None and not is_strange(record, row):
         if record.state == HELD and record.expires_at and record.expires_at < dt.datetime.now(dt.UTC):
             recover(row.home, row.request_id, record.expires_at)
         return False
@@ -84,7 +84,7 @@ def _settle_ghost(record: Record) -> bool:
     return True
 
 
-def _is_strange(record: Record, row: RequestRow) -> bool:
+def is_strange(record: Record, row: RequestRow) -> bool:
     if row.state in ENDED:
         return True
     part = next((part for part in row.parts if part.claim_id == record.id), None)

@@ -7,8 +7,9 @@ from django.conf import settings
 
 from conductor import outcome
 from conductor.open_work import put_on
-from conductor.rows import RequestRow, find, move, plan_json
+from conductor.rows import RequestRow, find, move
 from conductor.states import FAILED, SCHEDULING
+from conductor.texts import plan_json
 from conductor.types import Mismatch, Outcome, Pending, Plan, ScheduleRequest
 from store.session import write
 

@@ -15,8 +15,9 @@ from conductor.commit import commit, confirm
 from conductor.decide import decide
 from conductor.membership import join
 from conductor.release import release_claim
-from conductor.rows import move, parts_json
+from conductor.rows import move
 from conductor.states import ACTIVE, CLAIMED
+from conductor.texts import parts_json
 from providers.records import CLAIM
 from providers.refusals import Conflict
 from store.failpoints import STOP
