@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
+from conductor.audit_admin import audit_page
 from conductor.explain_sections import explanation_sections
 from conductor.find import RequestFilter, list_requests, read_request
 from conductor.headroom_admin import headroom_page
@@ -74,6 +75,7 @@ class RequestAdmin(RecordAdmin):
             Section("Request", facts=facts),
             *_what_came(record),
             _plan(record),
+            *_failures(record),
             _history(record),
             Section("As it was asked", facts=[("Body", _json(record.body))]),
         ]
@@ -86,16 +88,22 @@ class RequestAdmin(RecordAdmin):
         ]
 
     def get_urls(self) -> list[URLPattern]:
-        release, headroom = map(self.admin_site.admin_view, (self.release_view, self.headroom_view))
+        views = (self.release_view, self.headroom_view, self.audit_view)
+        release, headroom, audit = map(self.admin_site.admin_view, views)
         return [
             path("release-claims/", release, name="conductor_release_claims"),
             path("headroom/", headroom, name="conductor_headroom"),
+            path("audit/", audit, name="conductor_audit"),
             *super().get_urls(),
         ]
 
     @reachable
     def headroom_view(self, request: HttpRequest) -> HttpResponse:
         return headroom_page(self, request)
+
+    @reachable
+    def audit_view(self, request: HttpRequest) -> HttpResponse:
+        return audit_page(self, request)
 
     @reachable
     def release_view(self, request: HttpRequest) -> HttpResponse:
@@ -161,6 +169,12 @@ def _plan(record: RequestView) -> Section:
     )
     headers = ["Member", "Resource class", "Amounts", "Tried in this order"]
     return Section("Plan", headers=headers, rows=rows, note=note, empty="There is no plan.")
+
+
+def _failures(record: RequestView) -> list[Section]:
+    rows = [[time(f.at), f.member, f.provider_name, f.reason] for f in record.failures]
+    headers = ["When", "Member", "Provider", "Reason"]
+    return [Section("Attempts that failed", headers=headers, rows=rows)] if rows else []
 
 
 def _history(record: RequestView) -> Section:
