@@ -32,6 +32,9 @@ check: setup-dev ## Check style, types and who imports whom.
 faults: setup-dev ## Break things for some minutes: 5,000 claims on three nodes that hang and die, a portal killed everywhere.
 	@python -m pytest tests/faults -m faults -s
 
+diagram: setup-dev ## Make docs/states.md from the table of a request's states.
+	@python -m conductor.diagram > docs/states.md
+
 statemachine: setup-dev ## Run the state machine on claims 2,000 times against Cassandra, with a model beside it; says how far it is.
 	@python -m pytest tests/races/test_state_machine.py --hypothesis-profile=statemachine -s
 
