@@ -10,7 +10,7 @@ from uuid import UUID
 
 from conductor.outcome import parts_of, planned_parts, records_of, state_of
 from conductor.rows import RequestRow, find, get, history
-from conductor.states import CLAIMED, HELD, NOTIFIED, SCHEDULING
+from conductor.states import CLAIMED, HELD, NOTIFIED, RESCHEDULING, SCHEDULING
 from conductor.types import OVER, RequestView
 from events.tail import time_of
 from providers import cells
@@ -97,7 +97,8 @@ def _finer(row: RequestRow, state: str, lines: Sequence[Mapping[str, Any]]) -> s
     """Between two transactions, where it costs next to nothing to know."""
     if state == SCHEDULING and row.plan is not None and row.plan.holds and planned_parts(row):
         return HELD
-    if state == CLAIMED and any(line["state"] == NOTIFIED for line in lines):
+    told = [line["state"] for line in lines if line["state"] in (NOTIFIED, RESCHEDULING)]
+    if state == CLAIMED and told and told[-1] == NOTIFIED:
         return NOTIFIED
     return state
 

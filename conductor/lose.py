@@ -26,6 +26,7 @@ from store.failures import StoreUnavailable
 from store.session import write_many
 
 SOON = dt.timedelta(seconds=5)
+FRESH = dt.timedelta(seconds=60)
 STATES = (SCHEDULING, CLAIMED, RESCHEDULING)
 
 
@@ -106,9 +107,12 @@ def _move(
 
 
 def _alternates(row: RequestRow, parts: Sequence[Part], failed: Collection[UUID]) -> Plan:
-    """What the plan had beside the tries that were lost; without members when one of them has none left."""
-    planned = {member.number: member for member in row.plan.members} if row.plan else {}
+    """What the plan had beside the tries that were lost; without members when one of them has none left, or when the
+    plan is so old that nobody knows who of them is alive still."""
     decided = row.plan.decided if row.plan else None
+    if row.created_at is None or dt.datetime.now(dt.UTC) - row.created_at > FRESH:
+        return Plan(True, (), decided=decided)
+    planned = {member.number: member for member in row.plan.members} if row.plan else {}
     members: list[PlannedMember] = []
     for part in (part for part in parts if part.state == LOST):
         member = planned.get(part.number)

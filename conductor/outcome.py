@@ -126,6 +126,7 @@ def replay(row: RequestRow) -> Outcome | None:
     if row.state == SCHEDULING and row.plan is not None and len(parts) < len(row.plan.members):
         return None
     decided = row.plan.decided if row.plan else None
+    parts = tuple({part.number: part for part in parts}.values())  # of one that was placed anew the last
     return Placed(row.request_id, claim_images(row, parts), max(1, row.attempts), replayed=True, decided=decided)
 
 

@@ -100,10 +100,12 @@ def _finish_scheduling(row: RequestRow) -> tuple[dt.datetime | None, bool]:
 
 def _finish_claimed(row: RequestRow) -> tuple[dt.datetime | None, bool]:
     parts = parts_of(row)
-    records = [r for r in records_of(parts) if r is not None]
-    if any(r.state == HELD for r in records) and row.committed:
+    there = list(zip(parts, records_of(parts), strict=True))
+    if any(r is not None and r.state == HELD for _, r in there) and row.committed:
         confirm(parts)
-    late = _late(row, records)
+    # What has no agent (a volume of the same request) waits for the rest.
+    records = [r for part, r in there if r is not None and r.kind == CLAIM and not part.agentless]
+    late = _late(records)
     if late:
         after, _ = lose(row, late, "conductor")
         return _place_anew(after) if after.state == RESCHEDULING else (_unless_ended(push(after)), True)
@@ -119,11 +121,11 @@ def _place_anew(row: RequestRow) -> tuple[dt.datetime | None, bool]:
     return _unless_ended(after), True
 
 
-def _late(row: RequestRow, records: Sequence[Record]) -> dict[UUID, str]:
+def _late(records: Sequence[Record]) -> dict[UUID, str]:
     """Claims of hosts that said nothing in time, or were declared silent, each with the reason. Clocks cost time here,
     never safety: the row is moved by transaction."""
     now = _now()
-    waiting = [r for r in records if r.kind == CLAIM and r.expires_at is not None and not r.release_requested]
+    waiting = [r for r in records if r.expires_at is not None and not r.release_requested]
     homes = {record.home for record in waiting}
     silent = {one for home in homes for one in silent_among(home, {r.root_id for r in waiting if r.home == home})}
     late: dict[UUID, str] = {}
@@ -147,7 +149,7 @@ def _next_deadline(records: list[Record]) -> dt.datetime:
     deadlines = [
         r.expires_at if r.state == BUILDING else min(r.expires_at, _answer_by(r))
         for r in records
-        if r.kind == CLAIM and r.expires_at is not None
+        if r.expires_at is not None
     ]
     return min(deadlines, default=_now() + dt.timedelta(seconds=settings.REQUEST_LEASE))
 

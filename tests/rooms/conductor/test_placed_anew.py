@@ -1,7 +1,11 @@
 """What a host could not build, or never answered, is placed on another: alternates, a new query, a limit, reasons."""
 
 import datetime as dt
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +15,7 @@ from claims.groups import Group, members
 from conductor import progress
 from conductor import reschedule as placing_anew
 from conductor.find import read_request
+from conductor.lose import lose
 from conductor.outcome import parts_of
 from conductor.place import schedule
 from conductor.recover import recover, recover_cell
@@ -19,9 +24,10 @@ from conductor.rows import find, get
 from conductor.states import ACTIVE, CLAIMED, FAILED, RELEASED, RESCHEDULING
 from conductor.stored import stored_request
 from conductor.types import Placed
-from providers.records import CLAIM, read_tree
+from providers.records import CLAIM, locate, read_tree
 from providers.silent import Silent, declare
 from store.failures import StoreUnavailable
+from store.home import Home
 
 VCPUS = {"resource_class": "compute", "amounts": {"vcpus": 2}}
 DISK = {"resource_class": "block_storage", "amounts": {"capacity_gb": 10}}
@@ -56,8 +62,6 @@ def free(own):
 
 
 def own_home(own):
-    from providers.records import locate
-
     return locate(own.id).home
 
 
@@ -68,8 +72,6 @@ def live_claims(row):
 
 
 def own_home_of(part):
-    from store.home import Home
-
     return Home(part.cell, part.datacenter)
 
 
@@ -197,12 +199,7 @@ class TestAHostThatCannotBuild:
     def test_a_plan_of_its_own_is_not_replaced(self, ask, host, monkeypatch):
         host("a"), host("b")
         row = ask()
-        monkeypatch.setattr("conductor.lose.RESCHEDULING", RESCHEDULING)
         body = dict(row.body) | {"plan": []}
-        from dataclasses import replace
-
-        from conductor.lose import lose
-
         after, first = lose(replace(row, body=body), {claim_of(row).claim_id: "no image"}, "me")
         assert first
         assert after.ends_as == FAILED
@@ -251,6 +248,30 @@ class TestAHostThatDoesNotAnswer:
         with pytest.raises(progress.ClaimGone):  # it comes back and thinks that it built
             progress.built(claim.claim_id, None)
 
+    def test_a_volume_that_nobody_builds_is_not_late(self, ask, host, settings):
+        host("a"), host("b")
+        pool = host("pool", resource_class="block_storage", amounts={"capacity_gb": 100, "iops": 0}, heartbeat="none")
+        row = ask(VCPUS, DISK)
+        volume = next(p for p in parts_of(row) if p.provider_id == pool.id)
+        slow = next(p for p in parts_of(row) if p.provider_id != pool.id)
+        settings.ANSWER_DEADLINE = -1.0
+        recover(row.home, row.request_id, dt.datetime.now(dt.UTC))
+        after = get(row.request_id)
+        assert [f.provider_name for f in after.failures] == [slow.provider_name]
+        assert volume.claim_id in [p.claim_id for p in parts_of(after) if p.state == "made"]
+
+    def test_asked_for_again_it_tells_where_it_is_now(self, ask, host, cell):
+        host("a"), host("b")
+        used = str(uuid.uuid4())
+        row = ask(request_id=used)
+        first = claim_of(row)
+        row = progress.not_built(first.claim_id, None, "no image")
+        body = dict(row.body)
+        wanted, _ = schedule_request(dict(body), Fields(dict(body)), None, "me")
+        again = schedule(wanted)
+        assert isinstance(again, Placed)
+        assert [claim["provider_name"] for claim in again.claims] == there(row) != [first.provider_name]
+
 
 class TestInterrupted:
     def test_who_dies_with_a_tree_held_is_followed(self, ask, host, settings, monkeypatch):
@@ -270,8 +291,6 @@ class TestInterrupted:
         assert after.state == RESCHEDULING
         assert [r.state for r in live_claims_everywhere(hosts, row)] == ["held"]
         settings.SCHEDULE_DEADLINE = 20.0
-        import time
-
         time.sleep(0.3)
         recover(row.home, row.request_id, dt.datetime.now(dt.UTC))
         done = get(row.request_id)
@@ -318,8 +337,6 @@ class TestInterrupted:
         monkeypatch.setattr(progress, "reschedule", lambda row: row)  # the portal dies after the row was moved
         assert progress.not_built(claim_of(row).claim_id, None, "no image").state == RESCHEDULING
         monkeypatch.undo()
-        from concurrent.futures import ThreadPoolExecutor
-
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: recover(row.home, row.request_id, dt.datetime.now(dt.UTC)), range(8)))
         assert find(row.request_id).state == CLAIMED
@@ -362,8 +379,6 @@ def test_what_is_stored_is_what_was_asked():
         "explain": True,
     }
     wanted, _ = schedule_request(dict(body), Fields(dict(body)), None, "me")
-    from types import SimpleNamespace
-
     row = SimpleNamespace(body=body, consumer="me", project="p", username="me")
     found = stored_request(row)
     for name in ScheduleFields:
