@@ -15,11 +15,15 @@ from enum import StrEnum
 ROUTE_REPORT = "/api/providers/{provider_id}/report"
 ROUTE_HEARTBEAT = "/api/providers/{provider_id}/heartbeat"
 ROUTE_CLAIMS = "/api/providers/{provider_id}/claims"
+ROUTE_INSTANCES = "/api/providers/{provider_id}/instances"
 ROUTE_BUILDING = "/api/claims/{claim_id}/building"
 ROUTE_CONSUME = "/api/claims/{claim_id}/consume"
 ROUTE_FAILED = "/api/claims/{claim_id}/failed"
 ROUTE_DESTROYED = "/api/requests/{request_id}/destroyed"
 ROUTE_SOCKET = "/ws/agent/"
+
+VERSION_HEADER, VERSION_1_2 = "OpenStack-API-Version", "scheduling 1.2"
+"""Sent with what came with that version only; all else is said as it always was, to portals of any age."""
 
 SOCKET_TOKENS = 1000
 """Most tokens that one connection speaks for; a larger fleet opens several."""
@@ -40,6 +44,7 @@ DEFAULT_HEARTBEAT_TTL = 30.0
 DEFAULT_POLL_INTERVAL = 2.0
 DEFAULT_FALLBACK_POLL_INTERVAL = 30.0
 DEFAULT_REPORT_INTERVAL = 300.0
+DEFAULT_RECONCILE_INTERVAL = 300.0
 
 
 class ClaimState(StrEnum):
@@ -103,6 +108,21 @@ class DestroyOrder:
     consumer: str
     amounts: Mapping[str, int]
     instance: InstanceOrder
+
+
+@dataclass(frozen=True)
+class KnownInstance:
+    """An instance that the portal says runs here. `is_wanted` is false once it is to be destroyed, which is an order
+    and comes with the others."""
+
+    order: DestroyOrder
+    is_wanted: bool
+
+
+@dataclass(frozen=True)
+class InstancePage:
+    instances: tuple[KnownInstance, ...]
+    next_cursor: str
 
 
 @dataclass(frozen=True)
@@ -194,6 +214,17 @@ def parse_page(data: object) -> ClaimPage:
         except ProtocolError as error:
             unreadable.append(f"destroy: {error}")
     return ClaimPage(tuple(claims), tuple(destroy), _text(body, "next"), tuple(unreadable))
+
+
+def parse_instance_page(data: object) -> InstancePage:
+    """Raises ProtocolError for a page that is not readable to the last entry: what is not in it counts as unknown
+    to the portal."""
+    body = _mapping(data, "instances")
+    if "results" not in body:
+        raise ProtocolError("results: missing")
+    entries = [_mapping(entry, "instance") for entry in _list(body, "results")]
+    instances = (KnownInstance(parse_destroy(one), _text(one, "state") == ClaimState.ACTIVE) for one in entries)
+    return InstancePage(tuple(instances), _text(body, "next"))
 
 
 def parse_heartbeat(data: object) -> HeartbeatAnswer:

@@ -66,6 +66,11 @@ def destroy_image(record: Record) -> Image:
     }
 
 
+def running_image(record: Record) -> Image:
+    """An instance as its provider's agent needs it, to hold it against what it runs."""
+    return {**destroy_image(record), "project": record.project, "state": record.state}
+
+
 def instance_image(record: Record) -> Image:
     """What a consumed claim became; amounts are positive, what it uses."""
     return {

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path, re_path
 
 from api.describe import OpenApi
-from api.views.agents import Heartbeat, ProviderClaims, Report
+from api.views.agents import Heartbeat, ProviderClaims, ProviderInstances, Report
 from api.views.aggregates import Aggregate, AggregateMembers, Aggregates
 from api.views.capacity import Capacity
 from api.views.cells import Cell, Cells
@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern] = [
     path("providers", Providers.as_view(), name="providers"),
     path("providers/<str:provider_id>", Provider.as_view(), name="provider"),
     path("providers/<str:provider_id>/claims", ProviderClaims.as_view(), name="provider-claims"),
+    path("providers/<str:provider_id>/instances", ProviderInstances.as_view(), name="provider-instances"),
     path("providers/<str:provider_id>/heartbeat", Heartbeat.as_view(), name="provider-heartbeat"),
     path("providers/<str:provider_id>/report", Report.as_view(), name="provider-report"),
     path("providers/<str:provider_id>/token", ProviderToken.as_view(), name="provider-token"),

@@ -17,6 +17,7 @@ from agents.protocol import (
     DEFAULT_FALLBACK_POLL_INTERVAL,
     DEFAULT_HEARTBEAT_INTERVAL,
     DEFAULT_POLL_INTERVAL,
+    DEFAULT_RECONCILE_INTERVAL,
     DEFAULT_REPORT_INTERVAL,
     ProtocolError,
     Report,
@@ -33,6 +34,7 @@ ENVIRONMENT = {
     "SCHED_AGENT_FALLBACK_POLL_INTERVAL": "fallback_poll_interval",
     "SCHED_AGENT_HEARTBEAT_INTERVAL": "heartbeat_interval",
     "SCHED_AGENT_REPORT_INTERVAL": "report_interval",
+    "SCHED_AGENT_RECONCILE_INTERVAL": "reconcile_interval",
 }
 """Variables that win over the file, so that one file serves several hosts."""
 
@@ -90,6 +92,7 @@ class Configuration:
     fallback_poll_interval: float
     heartbeat_interval: float
     report_interval: float
+    reconcile_interval: float
     measure_interval: float
     destroy_grace: float
     retry_longest: float
@@ -127,6 +130,7 @@ def _configuration(file: Fields, environment: Mapping[str, str]) -> Configuratio
         fallback_poll_interval=file.seconds("fallback_poll_interval", DEFAULT_FALLBACK_POLL_INTERVAL),
         heartbeat_interval=file.seconds("heartbeat_interval", DEFAULT_HEARTBEAT_INTERVAL),
         report_interval=file.seconds("report_interval", DEFAULT_REPORT_INTERVAL),
+        reconcile_interval=file.seconds("reconcile_interval", DEFAULT_RECONCILE_INTERVAL),
         measure_interval=file.seconds("measure_interval", 30.0),
         destroy_grace=file.seconds("destroy_grace", 10.0),
         retry_longest=file.seconds("retry_longest", 30.0),

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from agents.node.builders.builder import Builder
 from agents.node.configuration import Configuration, ProviderConfiguration
-from agents.node.instances import Instance, InstanceStore, State, intend, intend_end
+from agents.node.instances import Instance, InstanceStore, State, intend, intend_end, shown_active
 from agents.node.inventory import inventory_of
 from agents.node.journal import Journal
 from agents.node.life import Life, Surroundings
-from agents.node.portal import Portal, ProviderLine
-from agents.protocol import TO_BUILD, ClaimOrder, DestroyOrder, Report
+from agents.node.portal import Portal
+from agents.node.provider_line import ProviderLine
+from agents.node.reconcile import Reconciliation
+from agents.protocol import TO_BUILD, ClaimOrder, DestroyOrder, KnownInstance, Report
 
 AFTER_ERROR = 10.0
 SHORTEST_HEARTBEAT = 0.2
@@ -50,6 +52,10 @@ class Host:
         self._unreadable: set[str] = set()
         self._is_told = False
         self._look = asyncio.Event()
+        self._compare = asyncio.Event()
+        self._has_looked = asyncio.Event()
+        self._heard_at = time.monotonic()
+        self._reconciliation = Reconciliation(self._line, self._lives, self._take_up, self._journal)
 
     async def run(self) -> None:
         await asyncio.sleep(random.uniform(0, SPREAD_PER_PROVIDER * len(self._settings.providers)))
@@ -57,19 +63,23 @@ class Host:
             loops.create_task(self._forever("report", self.report, asyncio.Event()))
             loops.create_task(self._forever("heartbeat", self.heartbeat, asyncio.Event()))
             loops.create_task(self._forever("poll", self.poll, self._look))
+            loops.create_task(self._forever("reconcile", self.reconcile, self._compare))
 
     async def run_once(self) -> None:
-        """One report, one heartbeat, then orders until a look brings no new ones and what was begun is settled."""
+        """One report, one heartbeat, then orders until a look brings no new ones and what was begun is settled; what
+        runs is held against what the portal says, once."""
         await self.report()
         await self.heartbeat()
+        await self.poll()
+        await self.reconcile()
         seen: set[str] = set()
         while True:
-            await self.poll()
             fresh = set(self._lives) - seen
             seen |= fresh
             await self._until(lambda: all(life.instance.state == State.ACTIVE for life in self._lives.values()))
             if not fresh:
                 return
+            await self.poll()
 
     def resume(self) -> None:
         """Takes up what an earlier run of the agent left. Raises OSError when the state cannot be read at all."""
@@ -89,6 +99,10 @@ class Host:
 
     async def heartbeat(self) -> float:
         answer = await self._line.heartbeat()
+        if time.monotonic() - self._heard_at > answer.ttl:
+            self._journal.info("the portal took this host for dead, comparing what runs here with what it says")
+            self._soon(self._compare)
+        self._heard_at = time.monotonic()
         self._heartbeat_interval = min(max(answer.interval, SHORTEST_HEARTBEAT), LONGEST_HEARTBEAT)
         return self._heartbeat_interval * random.uniform(0.8, 1.0)
 
@@ -101,10 +115,17 @@ class Host:
             self._consider(claim)
         for order in page.destroy:
             self._take_away(order)
+        self._has_looked.set()
         interval = self._settings.poll_interval
         if self._is_told:
             interval = max(interval, self._settings.fallback_poll_interval)
         return interval * random.uniform(0.8, 1.2)
+
+    async def reconcile(self) -> float:
+        """Holds what runs here against what the portal says; orders come first."""
+        await self._has_looked.wait()
+        await self._reconciliation.look()
+        return self._settings.reconcile_interval * random.uniform(0.9, 1.0)
 
     def look_now(self) -> None:
         """There may be orders. While a look is under way it is followed by another."""
@@ -113,17 +134,17 @@ class Host:
     def hear(self) -> None:
         """From now on the portal says when there are orders; what was before, this host looks for itself."""
         self._is_told = True
-        self._look_soon()
+        self._soon(self._look)
 
     def hear_nothing(self) -> None:
         """Nobody tells this host any more."""
         if self._is_told:
             self._is_told = False
-            self._look_soon()
+            self._soon(self._look)
 
-    def _look_soon(self) -> None:
+    def _soon(self, turn: asyncio.Event) -> None:
         """As soon as polling would: thousands of hosts lose a portal and find it again in the same moment."""
-        asyncio.get_running_loop().call_later(random.uniform(0, self._settings.poll_interval), self._look.set)
+        asyncio.get_running_loop().call_later(random.uniform(0, self._settings.poll_interval), turn.set)
 
     def _consider(self, claim: ClaimOrder) -> None:
         """A claim that is known is being lived already, however often the portal shows it."""
@@ -139,6 +160,10 @@ class Host:
         else:
             life = Life(intend_end(order, self.provider_id), self._around, self._journal)
             self._begin(life, life.begin())
+
+    def _take_up(self, known: KnownInstance) -> None:
+        life = Life(shown_active(known.order, self.provider_id), self._around, self._journal)
+        self._begin(life, life.take_up())
 
     def _begin(self, life: Life, story: Coroutine[None, None, None]) -> None:
         self._lives[life.instance.claim_id] = life

@@ -87,6 +87,15 @@ def intend(order: ClaimOrder, host: str) -> Instance:
 
 def intend_end(order: DestroyOrder, host: str) -> Instance:
     """For an instance that the portal knows and this host's records do not: look for it, take it away, say so."""
+    return _known_there(order, host, State.ENDING)
+
+
+def shown_active(order: DestroyOrder, host: str) -> Instance:
+    """The same, where it is to go on: look for it, and watch it if it runs."""
+    return _known_there(order, host, State.ACTIVE)
+
+
+def _known_there(order: DestroyOrder, host: str, state: State) -> Instance:
     return Instance(
         claim_id=order.claim_id,
         request_id=order.request_id,
@@ -98,7 +107,7 @@ def intend_end(order: DestroyOrder, host: str) -> Instance:
         name=order.instance.name,
         image=order.instance.image,
         metadata=order.instance.metadata,
-        state=State.ENDING,
+        state=state,
     )
 
 

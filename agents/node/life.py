@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from agents.node.builders.builder import Builder, BuildFailed
 from agents.node.instances import Handle, Instance, InstanceStore, State, moved
 from agents.node.journal import Journal
-from agents.node.portal import Outcome, ProviderLine
+from agents.node.line import Line, Outcome
 from agents.protocol import REASON_RELEASED
 
 RETRY_AFTER_ERROR = 2.0
@@ -36,7 +36,7 @@ class Surroundings:
     """What a life needs of its host. `end_siblings` returns when no active instance of the same request runs on this
     host any more: the portal is told about a request, and gives back the amounts of all its instances here."""
 
-    line: ProviderLine
+    line: Line
     builder: Builder
     store: InstanceStore
     end_siblings: Callable[[Instance], Awaitable[None]]
@@ -75,6 +75,11 @@ class Life:
         self._was_left = self.instance.state in (State.BUILT, State.ACTIVE)
         await self._live()
 
+    async def take_up(self) -> None:
+        """An instance that the portal says runs here and of which this host has no record: it is looked for."""
+        self._was_left = True
+        await self.begin()
+
     def release(self) -> None:
         """The portal wants the claim back. Once it is built, the answer to its consumption decides instead."""
         if self.instance.state in (State.INTENT, State.BUILDING):
@@ -83,6 +88,11 @@ class Life:
     def destroy(self, reason: str = "") -> None:
         if self.instance.state != State.ENDING:
             self._interrupt(Next(State.ENDING, reason))
+
+    def discard(self, reason: str) -> None:
+        """Nobody knows it any more: there is nobody to tell that it is gone."""
+        if self.instance.state == State.ACTIVE:
+            self._interrupt(Next(State.DISCARDING, reason))
 
     async def _announce(self) -> Next | Over:
         outcome = await self._around.line.building(self.instance.claim_id)

@@ -14,32 +14,13 @@ import ssl
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from urllib.parse import urlsplit
 
 import httpx
 
-from agents.node.answers import Answer, is_settled, is_success, read_answer, says_what_became_of_it
+from agents.node.answers import Answer, is_success, read_answer
 from agents.node.journal import Journal
-from agents.protocol import (
-    REASON_LIMIT,
-    ROUTE_BUILDING,
-    ROUTE_CLAIMS,
-    ROUTE_CONSUME,
-    ROUTE_DESTROYED,
-    ROUTE_FAILED,
-    ROUTE_HEARTBEAT,
-    ROUTE_REPORT,
-    ClaimOrder,
-    ClaimPage,
-    ClaimState,
-    DestroyOrder,
-    HeartbeatAnswer,
-    ProtocolError,
-    Report,
-    parse_heartbeat,
-    parse_page,
-)
+from agents.protocol import VERSION_HEADER
 
 FIRST_RETRY = 0.5
 SLOW_RETRY = 15.0
@@ -57,16 +38,10 @@ TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 """Longer than the portal's own deadline of 20 s: giving up earlier would only ask the same again."""
 
 
-class Outcome(StrEnum):
-    """What the portal's last word on a claim means for the instance."""
-
-    DONE = "done"
-    GONE = "gone"  # there is no such claim any more: nothing of it may run
-
-
 @dataclass(frozen=True)
 class Question:
-    """`body` is only sent with POST. A heartbeat does not stand in line with the rest."""
+    """`body` is only sent with POST. A heartbeat does not stand in line with the rest. `version`: of the API, where
+    the first one does not have it."""
 
     method: str
     path: str
@@ -74,6 +49,7 @@ class Question:
     body: Mapping[str, object] | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     is_heartbeat: bool = False
+    version: str = ""
 
 
 class Portal:
@@ -122,13 +98,16 @@ class Portal:
         raise AssertionError("counting never ends")
 
     async def _send(self, question: Question) -> httpx.Response:
+        headers = {"Authorization": f"Token {question.token}"}
+        if question.version:
+            headers[VERSION_HEADER] = question.version
         async with self._heartbeats_turn if question.is_heartbeat else self._turn:
             return await self._client.request(
                 question.method,
                 question.path,
                 json=question.body,
                 params=dict(question.params),
-                headers={"Authorization": f"Token {question.token}"},
+                headers=headers,
             )
 
     def _complain(self, question: Question, answer: Answer, journal: Journal) -> None:
@@ -150,67 +129,6 @@ class Portal:
         if self._away:
             self._away = False
             self._journal.info("portal is back")
-
-
-class ProviderLine:
-    """What one provider says and asks, with the token that is bound to it."""
-
-    def __init__(self, portal: Portal, provider_id: str, token: str, journal: Journal) -> None:
-        self._portal = portal
-        self._provider_id = provider_id
-        self._token = token
-        self._journal = journal
-
-    async def report(self, report: Report) -> None:
-        await self._post(ROUTE_REPORT.format(provider_id=self._provider_id), report.as_json())
-
-    async def heartbeat(self) -> HeartbeatAnswer:
-        """Raises ProtocolError when the answer names no usable interval."""
-        path = ROUTE_HEARTBEAT.format(provider_id=self._provider_id)
-        question = Question("POST", path, self._token, {}, is_heartbeat=True)
-        return parse_heartbeat((await self._portal.ask(question, self._journal)).body)
-
-    async def orders(self) -> ClaimPage:
-        """All pages as one. Raises ProtocolError when a page is no page."""
-        claims: list[ClaimOrder] = []
-        destroy: list[DestroyOrder] = []
-        unreadable: list[str] = []
-        path = ROUTE_CLAIMS.format(provider_id=self._provider_id)
-        cursors = [""]
-        while True:
-            params = {"next": cursors[-1]} if cursors[-1] else {}
-            answer = await self._portal.ask(Question("GET", path, self._token, params=params), self._journal)
-            page = parse_page(answer.body)
-            claims.extend(page.claims)
-            destroy.extend(page.destroy)
-            unreadable.extend(page.unreadable)
-            if not page.next_cursor:
-                return ClaimPage(tuple(claims), tuple(destroy), "", tuple(unreadable))
-            if page.next_cursor in cursors:
-                raise ProtocolError("next: the same cursor twice")
-            cursors.append(page.next_cursor)
-
-    async def building(self, claim_id: str) -> Outcome:
-        answer = await self._tell(ROUTE_BUILDING.format(claim_id=claim_id), {})
-        return Outcome.DONE if answer.is_success else Outcome.GONE
-
-    async def consume(self, claim_id: str) -> Outcome:
-        """Only an answer that says what became of the claim ends this: a built instance is at stake."""
-        answer = await self._tell(ROUTE_CONSUME.format(claim_id=claim_id), {}, says_what_became_of_it)
-        return Outcome.DONE if answer.is_success or answer.claim_state == ClaimState.CONSUMED else Outcome.GONE
-
-    async def failed(self, claim_id: str, reason: str) -> None:
-        await self._tell(ROUTE_FAILED.format(claim_id=claim_id), {"reason": reason[:REASON_LIMIT]})
-
-    async def destroyed(self, request_id: str, reason: str) -> None:
-        body = {"reason": reason[:REASON_LIMIT]} if reason else {}
-        await self._tell(ROUTE_DESTROYED.format(request_id=request_id), body)
-
-    async def _post(self, path: str, body: Mapping[str, object]) -> Answer:
-        return await self._portal.ask(Question("POST", path, self._token, body), self._journal)
-
-    async def _tell(self, path: str, body: Mapping[str, object], is_final: IsFinal = is_settled) -> Answer:
-        return await self._portal.ask(Question("POST", path, self._token, body), self._journal, is_final)
 
 
 def _complaint(answer: Answer) -> str:

@@ -35,20 +35,28 @@ CLAIM: dict[str, Shape] = {
     "generation": {**maybe(WHOLE), "description": "null in a repeated answer, once it was consumed"},
 }
 
+DESTROY: dict[str, Shape] = {
+    "claim_id": UUID,
+    "request_id": UUID,
+    "provider": UUID,
+    "consumer": TEXT,
+    "amounts": table(WHOLE),
+    "instance": maybe(ref("InstanceOrder")),
+}
+
 SHAPES: dict[str, Shape] = {
     "Claim": thing(**CLAIM),
     "ClaimPage": page("Claim"),
     "Order": thing(**CLAIM, instance=maybe(ref("InstanceOrder")), release_requested=FLAG),
     "OrderPage": page("Order", destroy=some(ref("DestroyOrder"))),
-    "DestroyOrder": thing(
-        "Amounts are positive: what it gives back.",
-        claim_id=UUID,
-        request_id=UUID,
-        provider=UUID,
-        consumer=TEXT,
-        amounts=table(WHOLE),
-        instance=maybe(ref("InstanceOrder")),
+    "DestroyOrder": thing("Amounts are positive: what it gives back.", **DESTROY),
+    "ProviderInstance": thing(
+        "What a consumed claim became. Amounts are positive: what it uses.",
+        **DESTROY,
+        project=TEXT,
+        state=either("active", "destroying"),
     ),
+    "ProviderInstancePage": page("ProviderInstance"),
     "InstanceOrder": optional(
         "Handed to the agent, whose own configuration says what an image is. 8,192 bytes at the most.",
         name=LABEL,

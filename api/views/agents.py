@@ -1,9 +1,10 @@
-"""The routes that a provider's agent lives by: I have this, I am alive, what is there to do?
+"""The routes that a provider's agent lives by: I have this, I am alive, what is there to do, what should be running?
 
 An admin may call them in the agent's place.
 """
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -13,10 +14,11 @@ from api.answers import answer
 from api.authenticate import AGENT, Caller
 from api.describe import describes
 from api.fields import parse_uuid
-from api.images import destroy_image, order_image
-from api.paging import page, read_paging
+from api.images import destroy_image, order_image, running_image
+from api.paging import Paging, page, read_paging
 from api.parse.agent import nothing_more
 from api.parse.provider import report as parse_report
+from api.query import Query
 from api.view import View
 from api.views.providers import shown
 from claims.types import DESTROYING, HELD
@@ -58,37 +60,74 @@ class Report(View):
         return answer(shown(*report(found, said.totals, said.properties, said.traits)))
 
 
-class ProviderClaims(View):
-    """What is on a provider: for its agent its orders, for people its claims in flight."""
+class OfProvider(View):
+    """What is on a provider: people may look at any, an agent at its own."""
 
     roles = {"GET": VIEWER}
 
     def _may(self, caller: Caller, needed: str) -> bool:
         return caller.role == AGENT or super()._may(caller, needed)
 
+
+class ProviderClaims(OfProvider):
+    """For a provider's agent its orders, for people its claims in flight."""
+
     @describes("The claims on a provider, and what its agent is to destroy", answers={200: "OrderPage"}, paged=True,
                errors=("not_found",))  # fmt: skip
     def get(self, request: Request, provider_id: str) -> HttpResponse:
         found = self.own_provider(provider_id)
-        query = self.query()
-        paging = read_paging(query)
-        query.done()
-        after = parse_uuid(paging.cursor)
-        if paging.cursor is not None and after is None:
-            raise Invalid("next", "is not a cursor of this list")
+        paging, after = _paging(self.query())
         tree, own = read_provider(found)
         is_agent = self.caller().role == AGENT
         records = _of_agent(tree, own) if is_agent else [r for r in tree.records if r.provider_id == found]
         hidden = (HELD,) if is_agent else ()
-        orders = _in_order(r for r in records if r.kind == CLAIM and r.state not in hidden)
-        left = [r for r in orders if after is None or r.id.bytes > after.bytes]
-        results = left[: paging.limit]
-        following = str(results[-1].id) if len(left) > len(results) else None
+        orders = (r for r in records if r.kind == CLAIM and r.state not in hidden)
+        results, following = _page(orders, paging.limit, after)
         # All of them on the first page: an agent must not miss one because a claim came or went between two pages.
         if is_agent:
             note_shown(results)
         going = [] if after else [r for r in records if r.kind == INSTANCE and r.state == DESTROYING]
         return answer(page(map(order_image, results), following, destroy=[destroy_image(r) for r in _in_order(going)]))
+
+
+class ProviderInstances(OfProvider):
+    """For a provider's agent what it should be running, for people what runs on the provider itself."""
+
+    since = "1.2"
+
+    @describes("The instances on a provider", answers={200: "ProviderInstancePage"}, paged=True, errors=("not_found",))
+    def get(self, request: Request, provider_id: str) -> HttpResponse:
+        found = self.own_provider(provider_id)
+        paging, after = _paging(self.query())
+        tree, own = read_provider(found)
+        answerable = _answerable(tree, own) if self.caller().role == AGENT else {own.id}
+        running = (r for r in tree.records if r.kind == INSTANCE and r.provider_id in answerable)
+        results, following = _page(running, paging.limit, after)
+        return answer(page(map(running_image, results), following))
+
+
+def _answerable(tree: Tree, own: OwnRow) -> set[UUID]:
+    """The providers whose instances this agent would know of: not a child with an agent of its own, which may run
+    what was claimed before the root had one."""
+    if own.id != tree.root_id:
+        return {own.id}
+    return {own.id, *(tree.providers.keys() - tokens.valid_of(tree.providers.keys()).keys())}
+
+
+def _paging(query: Query) -> tuple[Paging, UUID | None]:
+    """And the id after which the page begins."""
+    paging = read_paging(query)
+    query.done()
+    after = parse_uuid(paging.cursor)
+    if paging.cursor is not None and after is None:
+        raise Invalid("next", "is not a cursor of this list")
+    return paging, after
+
+
+def _page(records: Iterable[Record], limit: int, after: UUID | None) -> tuple[list[Record], str | None]:
+    left = [r for r in _in_order(records) if after is None or r.id.bytes > after.bytes]
+    results = left[:limit]
+    return results, str(results[-1].id) if len(left) > len(results) else None
 
 
 def _of_agent(tree: Tree, own: OwnRow) -> list[Record]:

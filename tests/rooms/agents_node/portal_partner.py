@@ -35,6 +35,8 @@ class PortalPartner:
         self.socket = socket
         self.claims: dict[str, dict[str, Any]] = {}
         self.destroy: dict[str, dict[str, Any]] = {}
+        self.ended: set[str] = set()  # consumed claims that are instances no more
+        self.ttl = 30.0
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.unauthorized: list[str] = []
         self.parents: dict[str, str] = {}  # of children, whose orders go to their root
@@ -114,6 +116,7 @@ class PortalPartner:
             (r"/api/providers/([^/]+)/report", self._report),
             (r"/api/providers/([^/]+)/heartbeat", self._heartbeat),
             (r"/api/providers/([^/]+)/claims", self._orders),
+            (r"/api/providers/([^/]+)/instances", self._instances),
             (r"/api/claims/([^/]+)/building", self._building),
             (r"/api/claims/([^/]+)/consume", self._consume),
             (r"/api/claims/([^/]+)/failed", self._failed),
@@ -125,7 +128,7 @@ class PortalPartner:
         return (200, {"id": provider}) if is_whole else problem(400, "invalid")
 
     def _heartbeat(self, provider: str, query: str, body: dict[str, Any]) -> Answer:
-        return 200, {"ttl": 30, "interval": self.interval}
+        return 200, {"ttl": self.ttl, "interval": self.interval}
 
     def _orders(self, provider: str, query: str, body: dict[str, Any]) -> Answer:
         shown = [c for c in self._of(provider, self.claims) if c["state"] not in ("consumed", "gone")]
@@ -134,6 +137,24 @@ class PortalPartner:
         destroy = [] if start else self._of(provider, self.destroy)
         page = shown[start : start + self.page_size]
         return 200, {"results": page, "next": str(start + self.page_size) if more else None, "destroy": destroy}
+
+    def _instances(self, provider: str, query: str, body: dict[str, Any]) -> Answer:
+        running = [c for c in self._of(provider, self.claims) if c["state"] == "consumed" and c["id"] not in self.ended]
+        fields = ("request_id", "provider", "consumer", "project", "amounts", "instance")
+        results = [
+            {
+                "claim_id": c["id"], "state": "destroying" if c["id"] in self.destroy else "active",
+                **{field: c[field] for field in fields},
+            }
+            for c in running
+        ]  # fmt: skip
+        start = int(query.removeprefix("next=") or 0)
+        end = start + self.page_size
+        return 200, {"results": results[start:end], "next": str(end) if end < len(results) else None}
+
+    def forget(self, claim_id: str) -> None:
+        """Its request was deleted by force: nobody waits for the host, and nobody knows the claim any more."""
+        self.claims[claim_id]["state"] = "released"
 
     def _of(self, root: str, records: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
         return [one for one in records.values() if self.parents.get(one["provider"], one["provider"]) == root]
@@ -166,6 +187,7 @@ class PortalPartner:
     def _destroyed(self, request_id: str, query: str, body: dict[str, Any]) -> Answer:
         for claim_id in [key for key, order in self.destroy.items() if order["request_id"] == request_id]:
             del self.destroy[claim_id]
+        self.ended.update(one["id"] for one in self.claims.values() if one["request_id"] == request_id)
         return 200, {}
 
 
