@@ -129,6 +129,31 @@ bring_jars() {
     step "Cassandra's jars by Maven" copy_jars
 }
 
+# What the tests of the libvirt builder need: no other test does, so without it they are skipped and all else goes on.
+add_libvirt() {
+    local missing="" include
+    include=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+    command -v pkg-config >/dev/null && pkg-config --exists libvirt || missing="libvirt-dev pkg-config"
+    command -v gcc >/dev/null || missing="$missing gcc libc6-dev"
+    [ -e "$include/Python.h" ] || missing="$missing python3-dev"
+    if [ -n "$missing" ]; then
+        [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "please install: $missing"
+        # shellcheck disable=SC2086  # a list of words
+        step "system packages: $missing" install_packages $missing
+    fi
+    step "Python packages of requirements-libvirt.txt" \
+        "$venv/bin/python" -m pip install --disable-pip-version-check -r requirements-libvirt.txt
+}
+
+bring_libvirt() {
+    [ "$(cat "$venv/.libvirt" 2>/dev/null)" != "$(cksum <requirements-libvirt.txt)" ] || return 0
+    if (add_libvirt); then
+        cksum <requirements-libvirt.txt >"$venv/.libvirt"
+    else
+        echo "the tests of the libvirt builder will be skipped"
+    fi
+}
+
 [ "$kind" = run ] || [ "$kind" = dev ] || fail "usage: setup/bootstrap.sh [run|dev]"
 mkdir -p var
 # Two make targets at once (make -j, two terminals) take turns; the second finds everything done.
@@ -136,5 +161,6 @@ exec 9>var/bootstrap.lock
 if command -v flock >/dev/null; then flock 9; fi
 bring_packages
 bring_python
+if [ "$kind" = dev ]; then bring_libvirt; fi
 bring_jars
 if [ "$kind" = dev ] && [ ! -e "$venv/.chromium" ]; then touch "$venv/.chromium"; fi

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agents.node.fields import ConfigurationError, Fields
+from agents.node.libvirt_configuration import LibvirtConfiguration, parse_libvirt
 from agents.protocol import (
     DEFAULT_FALLBACK_POLL_INTERVAL,
     DEFAULT_HEARTBEAT_INTERVAL,
@@ -88,6 +89,7 @@ class Configuration:
     images: Mapping[str, Image]
     default_image: str
     noop: NoopConfiguration
+    libvirt: LibvirtConfiguration
     poll_interval: float
     fallback_poll_interval: float
     heartbeat_interval: float
@@ -126,6 +128,7 @@ def _configuration(file: Fields, environment: Mapping[str, str]) -> Configuratio
         images=images,
         default_image=file.text("default_image", ""),
         noop=_noop(file.section("noop")),
+        libvirt=parse_libvirt(file.section("libvirt")),
         poll_interval=file.seconds("poll_interval", DEFAULT_POLL_INTERVAL),
         fallback_poll_interval=file.seconds("fallback_poll_interval", DEFAULT_FALLBACK_POLL_INTERVAL),
         heartbeat_interval=file.seconds("heartbeat_interval", DEFAULT_HEARTBEAT_INTERVAL),
@@ -136,7 +139,7 @@ def _configuration(file: Fields, environment: Mapping[str, str]) -> Configuratio
         retry_longest=file.seconds("retry_longest", 30.0),
     )
     file.nothing_else()
-    if configuration.default_image and configuration.default_image not in images:
+    if configuration.default_image not in {"", *images, *configuration.libvirt.images}:
         raise ConfigurationError(f"default_image: {configuration.default_image!r} is not one of images")
     return configuration
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agents.node.builders.builder import Builder
+from agents.node.builders.libvirt import LibvirtBuilder
 from agents.node.builders.noop import NoopBuilder
 from agents.node.builders.process import ProcessBuilder
 from agents.node.configuration import Configuration
@@ -21,10 +22,14 @@ def _process(configuration: Configuration) -> Builder:
     )
 
 
-BUILDERS: Mapping[str, Callable[[Configuration], Builder]] = {"noop": _noop, "process": _process}
+def _libvirt(configuration: Configuration) -> Builder:
+    return LibvirtBuilder(configuration.libvirt, configuration.default_image, configuration.destroy_grace)
+
+
+BUILDERS: Mapping[str, Callable[[Configuration], Builder]] = {"noop": _noop, "process": _process, "libvirt": _libvirt}
 
 
 def make_builder(configuration: Configuration) -> Builder:
     if configuration.builder not in BUILDERS:
-        raise ConfigurationError(f"builder: {configuration.builder!r} is none of {', '.join(sorted(BUILDERS))}")
+        raise ConfigurationError(f"builder: {configuration.builder!r} is none of {', '.join(BUILDERS)}")
     return BUILDERS[configuration.builder](configuration)

@@ -31,7 +31,7 @@ READS = (
     r'_number\(environment, "([A-Z_]+)"',
     r"\$\{([A-Z_]+):[-+]",
 )
-PINS = ("requirements.txt", "requirements-dev.txt", "constraints.txt", "cluster/pom.xml")
+PINS = ("requirements.txt", "requirements-dev.txt", "requirements-libvirt.txt", "constraints.txt", "cluster/pom.xml")
 TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS \{keyspace\}\.(\w+) \((.*?)\n\)", re.DOTALL)
 INTERNAL = {"SCHED_PREPARED", "PATH", "PYTHONUNBUFFERED", "DJANGO_SETTINGS_MODULE"}  # set by one process for the next
 
@@ -131,7 +131,7 @@ def test_every_table_is_described_with_its_key() -> None:
 
 def test_every_library_has_its_reason() -> None:
     reasons = (DOCS / "adr" / "0001-libraries.md").read_text().lower()
-    for file in ("requirements.txt", "requirements-dev.txt"):
+    for file in ("requirements.txt", "requirements-dev.txt", "requirements-libvirt.txt"):
         for line in (ROOT / file).read_text().splitlines():
             name = re.match(r"[A-Za-z][\w.-]*", line)
             if name:
