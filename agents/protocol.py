@@ -6,11 +6,11 @@ standard library, because the agent runs on hosts where none of the portal's pac
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+
+from agents.read_fields import ProtocolError, id_in, list_in, mapping_of, read_json, seconds_in, text_in
 
 ROUTE_REPORT = "/api/providers/{provider_id}/report"
 ROUTE_HEARTBEAT = "/api/providers/{provider_id}/heartbeat"
@@ -35,6 +35,9 @@ HELLO, ADDED, ORDERS, DROPPED, ERROR = "hello", "added", "orders", "dropped", "e
 CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN, CLOSE_TRY_AGAIN = 4401, 4403, 1013
 
 REASON_RELEASED = "released"
+
+NUMA_NODE, PCI_DEVICE = "numa_node", "pci_device"
+"""The classes of a host's parts."""
 
 REASON_LIMIT = 1000
 """Longest reason an agent sends, in characters; program output goes into it and nobody reads more in a list."""
@@ -66,10 +69,6 @@ TO_BUILD = frozenset({ClaimState.CLAIMED, ClaimState.NOTIFIED, ClaimState.BUILDI
 
 GONE = frozenset({ClaimState.RELEASED, ClaimState.CLOSED, ClaimState.MISSING})
 """A refusal with one of these says that the claim will never come back."""
-
-
-class ProtocolError(ValueError):
-    """What the other side sent is not what this page says; the message names the field."""
 
 
 @dataclass(frozen=True)
@@ -136,17 +135,37 @@ class ClaimPage:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What a host has that is claimed beside it. `slot` names its place there, for ever: `numa0`, a PCI address."""
+
+    slot: str
+    resource_class: str
+    totals: Mapping[str, int]
+    properties: Mapping[str, object] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Report:
-    """What a host is: totals in the columns' units, never what is free at the moment."""
+    """What a host is: totals in the columns' units, never what is free at the moment. With `has_parts` also all its
+    parts: one that is not among them is gone."""
 
     totals: Mapping[str, int]
     properties: Mapping[str, object] = field(default_factory=dict)
     traits: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    has_parts: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Without traits when there are none to tell: an empty list would take away those an operator gave."""
         body: dict[str, object] = {"totals": dict(self.totals), "properties": dict(self.properties)}
         return {**body, "traits": list(self.traits)} if self.traits else body
+
+    def with_parts_as_json(self) -> dict[str, object]:
+        """As version 1.2 takes it."""
+        return {**self.as_json(), "children": [part.as_json() for part in self.parts]}
 
 
 @dataclass(frozen=True)
@@ -169,29 +188,29 @@ class SocketMessage:
 
 def parse_claim(data: object) -> ClaimOrder:
     """Raises ProtocolError for anything an agent could not act on safely, ids that are not UUIDs first of all."""
-    body = _mapping(data, "claim")
+    body = mapping_of(data, "claim")
     return ClaimOrder(
-        claim_id=_identifier(body, "id"),
-        request_id=_identifier(body, "request_id"),
-        provider=_identifier(body, "provider"),
-        consumer=_text(body, "consumer"),
-        project=_text(body, "project"),
-        resource_class=_text(body, "resource_class"),
+        claim_id=id_in(body, "id"),
+        request_id=id_in(body, "request_id"),
+        provider=id_in(body, "provider"),
+        consumer=text_in(body, "consumer"),
+        project=text_in(body, "project"),
+        resource_class=text_in(body, "resource_class"),
         amounts=parse_amounts(body.get("amounts")),
         state=_state(body),
-        expires_at=_text(body, "expires_at"),
+        expires_at=text_in(body, "expires_at"),
         instance=parse_instance(body.get("instance")),
         release_requested=body.get("release_requested") is True,
     )
 
 
 def parse_destroy(data: object) -> DestroyOrder:
-    body = _mapping(data, "destroy")
+    body = mapping_of(data, "destroy")
     return DestroyOrder(
-        claim_id=_identifier(body, "claim_id"),
-        request_id=_identifier(body, "request_id"),
-        provider=_identifier(body, "provider"),
-        consumer=_text(body, "consumer"),
+        claim_id=id_in(body, "claim_id"),
+        request_id=id_in(body, "request_id"),
+        provider=id_in(body, "provider"),
+        consumer=text_in(body, "consumer"),
         amounts=parse_amounts(body.get("amounts")),
         instance=parse_instance(body.get("instance")),
     )
@@ -199,39 +218,39 @@ def parse_destroy(data: object) -> DestroyOrder:
 
 def parse_page(data: object) -> ClaimPage:
     """One bad entry must not keep a host from its other orders, so bad ones are named in `unreadable` and left out."""
-    body = _mapping(data, "claims")
+    body = mapping_of(data, "claims")
     claims: list[ClaimOrder] = []
     destroy: list[DestroyOrder] = []
     unreadable: list[str] = []
-    for entry in _list(body, "results"):
+    for entry in list_in(body, "results"):
         try:
             claims.append(parse_claim(entry))
         except ProtocolError as error:
             unreadable.append(f"claim: {error}")
-    for entry in _list(body, "destroy"):
+    for entry in list_in(body, "destroy"):
         try:
             destroy.append(parse_destroy(entry))
         except ProtocolError as error:
             unreadable.append(f"destroy: {error}")
-    return ClaimPage(tuple(claims), tuple(destroy), _text(body, "next"), tuple(unreadable))
+    return ClaimPage(tuple(claims), tuple(destroy), text_in(body, "next"), tuple(unreadable))
 
 
 def parse_instance_page(data: object) -> InstancePage:
     """Raises ProtocolError for a page that is not readable to the last entry: what is not in it counts as unknown
     to the portal."""
-    body = _mapping(data, "instances")
+    body = mapping_of(data, "instances")
     if "results" not in body:
         raise ProtocolError("results: missing")
-    entries = [_mapping(entry, "instance") for entry in _list(body, "results")]
-    instances = (KnownInstance(parse_destroy(one), _text(one, "state") == ClaimState.ACTIVE) for one in entries)
-    return InstancePage(tuple(instances), _text(body, "next"))
+    entries = [mapping_of(entry, "instance") for entry in list_in(body, "results")]
+    instances = (KnownInstance(parse_destroy(one), text_in(one, "state") == ClaimState.ACTIVE) for one in entries)
+    return InstancePage(tuple(instances), text_in(body, "next"))
 
 
 def parse_heartbeat(data: object) -> HeartbeatAnswer:
-    body = _mapping(data, "heartbeat")
+    body = mapping_of(data, "heartbeat")
     return HeartbeatAnswer(
-        ttl=_seconds(body, "ttl", DEFAULT_HEARTBEAT_TTL),
-        interval=_seconds(body, "interval", DEFAULT_HEARTBEAT_INTERVAL),
+        ttl=seconds_in(body, "ttl", DEFAULT_HEARTBEAT_TTL),
+        interval=seconds_in(body, "interval", DEFAULT_HEARTBEAT_INTERVAL),
     )
 
 
@@ -239,21 +258,21 @@ def parse_add(text: str | None) -> tuple[str, ...]:
     """The tokens that an agent wants its connection to speak for too; the one message that it may send."""
     if text is None or len(text) > SOCKET_LONGEST:
         raise ProtocolError(f"a message is JSON text of at most {SOCKET_LONGEST} characters")
-    body = _mapping(_json(text), "message")
-    tokens = _list(body, "tokens")
+    body = mapping_of(read_json(text), "message")
+    tokens = list_in(body, "tokens")
     if body.get("type") != "add" or not tokens or not all(isinstance(one, str) and one.isascii() for one in tokens):
         raise ProtocolError('say {"type": "add", "tokens": ["...", ...]}')
     return tuple(map(str, tokens))
 
 
 def parse_socket_message(text: str | bytes) -> SocketMessage:
-    body = _mapping(_json(text), "message")
-    refused = [_mapping(one, "refused") for one in _list(body, "refused")]
+    body = mapping_of(read_json(text), "message")
+    refused = [mapping_of(one, "refused") for one in list_in(body, "refused")]
     return SocketMessage(
-        type=_text(body, "type"),
-        providers=tuple(map(str, _list(body, "providers"))),
-        refused={position: _text(one, "code") for one in refused if isinstance(position := one.get("token"), int)},
-        detail=_text(body, "detail"),
+        type=text_in(body, "type"),
+        providers=tuple(map(str, list_in(body, "providers"))),
+        refused={position: text_in(one, "code") for one in refused if isinstance(position := one.get("token"), int)},
+        detail=text_in(body, "detail"),
     )
 
 
@@ -261,72 +280,26 @@ def parse_instance(data: object) -> InstanceOrder:
     """A claim without an instance (null) is one with no names: the agent's default image is built."""
     if data is None:
         return InstanceOrder()
-    body = _mapping(data, "instance")
+    body = mapping_of(data, "instance")
     metadata = body.get("metadata")
     return InstanceOrder(
-        name=_text(body, "name"),
-        image=_text(body, "image"),
-        metadata={} if metadata is None else _mapping(metadata, "instance.metadata"),
+        name=text_in(body, "name"),
+        image=text_in(body, "image"),
+        metadata={} if metadata is None else mapping_of(metadata, "instance.metadata"),
     )
 
 
 def parse_amounts(data: object) -> Mapping[str, int]:
     amounts: dict[str, int] = {}
-    for column, amount in _mapping(data, "amounts").items():
+    for column, amount in mapping_of(data, "amounts").items():
         if isinstance(amount, bool) or not isinstance(amount, int):
             raise ProtocolError(f"amounts.{column}: not an integer")
         amounts[column] = amount
     return amounts
 
 
-def _json(text: str | bytes) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError("not JSON") from error
-
-
-def _mapping(data: object, name: str) -> Mapping[str, object]:
-    if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
-        raise ProtocolError(f"{name}: not an object")
-    return data
-
-
-def _list(body: Mapping[str, object], name: str) -> list[object]:
-    value = body.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise ProtocolError(f"{name}: not a list")
-    return value
-
-
-def _text(body: Mapping[str, object], name: str) -> str:
-    value = body.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ProtocolError(f"{name}: not a string")
-    return value
-
-
-def _identifier(body: Mapping[str, object], name: str) -> str:
-    """Ids become parts of file names and URLs on the agent's side, so nothing but a UUID passes."""
-    try:
-        return str(uuid.UUID(_text(body, name)))
-    except ValueError as error:
-        raise ProtocolError(f"{name}: not a UUID") from error
-
-
 def _state(body: Mapping[str, object]) -> ClaimState:
     try:
-        return ClaimState(_text(body, "state"))
+        return ClaimState(text_in(body, "state"))
     except ValueError as error:
         raise ProtocolError(f"state: {error}") from error
-
-
-def _seconds(body: Mapping[str, object], name: str, default: float) -> float:
-    value = body.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise ProtocolError(f"{name}: not a number of seconds above 0")
-    return float(value)

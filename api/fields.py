@@ -128,13 +128,13 @@ class Fields:
             return None
         return Fields(value, self.where(name), self.errors)
 
-    def sections(self, name: str, most: int) -> list["Fields"]:
-        """A list of objects, one at least."""
+    def sections(self, name: str, most: int, least: int = 1) -> list["Fields"]:
+        """A list of objects."""
         value = self.take(name)
         if name not in self._data:
             return []
-        if not isinstance(value, list) or not 1 <= len(value) <= most:
-            self.wrong(name, f"must be a list of 1 to {most} objects")
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            self.wrong(name, f"must be a list of {least} to {most} objects")
             return []
         return [Fields(item, f"{self.where(name)}.{index}", self.errors) for index, item in enumerate(value)]
 

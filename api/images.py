@@ -12,6 +12,7 @@ from conductor.types import Failure, RequestView, Step
 from events.tail import time_of
 from events.types import Event
 from providers.cells import Cell
+from providers.parts import Said
 from providers.records import CLAIM, INSTANCE, Record
 from providers.resource_classes.kind import ResourceClass
 from scheduler.types import Ranked
@@ -43,6 +44,10 @@ def provider_image(image: Mapping[str, Any]) -> Image:
     claims = image["claims"]
     shown = {name: value for name, value in image.items() if name != "root_heartbeat"}
     return {**shown, "claims": claims if isinstance(claims, int) else len(claims)}
+
+
+def part_image(said: Said) -> Image:
+    return {"slot": said.slot, "provider": said.provider_id, "refused": said.refused}
 
 
 def order_image(record: Record) -> Image:

@@ -6,6 +6,7 @@ Every mistake in it is one line that names the field, because it is read by some
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,10 +21,10 @@ from agents.protocol import (
     DEFAULT_POLL_INTERVAL,
     DEFAULT_RECONCILE_INTERVAL,
     DEFAULT_REPORT_INTERVAL,
-    ProtocolError,
     Report,
     parse_amounts,
 )
+from agents.read_fields import ProtocolError
 
 ENVIRONMENT = {
     "SCHED_AGENT_PORTAL": "portal",
@@ -41,12 +42,19 @@ ENVIRONMENT = {
 
 TOKEN_VARIABLE = "SCHED_AGENT_TOKEN"
 
+PARTS = ("numa", "pci")
+PCI_CLASSES = ("03", "12")
+"""Display controllers, GPUs among them, and processing accelerators."""
+
 
 @dataclass(frozen=True)
 class Measured:
-    """The host is asked what it has, by psutil; `traits` are what it cannot know of itself, such as SSD."""
+    """The host is asked what it has, by psutil; `traits` are what it cannot know of itself, such as SSD. `parts`: which
+    kinds of children it tells of, and `pci_classes` of which devices (the first digits of their class)."""
 
     traits: tuple[str, ...] = ()
+    parts: tuple[str, ...] = PARTS
+    pci_classes: tuple[str, ...] = PCI_CLASSES
 
 
 @dataclass(frozen=True)
@@ -199,7 +207,7 @@ def _inventory(entry: Fields) -> Measured | Report:
     if entry.is_text("inventory") or entry.missing("inventory"):
         if entry.text("inventory", "measured") != "measured":
             raise ConfigurationError(f'{entry.where("inventory")}: "measured" or an object with totals')
-        return Measured(entry.texts("traits"))
+        return _measured(entry)
     inventory = entry.section("inventory")
     try:
         totals = parse_amounts(inventory.mapping("totals"))
@@ -210,6 +218,19 @@ def _inventory(entry: Fields) -> Measured | Report:
     report = Report(totals, inventory.mapping("properties"), tuple(sorted(set(inventory.texts("traits")))))
     inventory.nothing_else()
     return report
+
+
+def _measured(entry: Fields) -> Measured:
+    measured = Measured(
+        traits=entry.texts("traits"),
+        parts=PARTS if entry.missing("parts") else entry.texts("parts"),
+        pci_classes=PCI_CLASSES if entry.missing("pci_classes") else entry.texts("pci_classes"),
+    )
+    if not set(measured.parts) <= set(PARTS):
+        raise ConfigurationError(f"{entry.where('parts')}: any of {', '.join(PARTS)}, or an empty list")
+    if not all(re.fullmatch("[0-9a-f]{2}([0-9a-f]{2})?", one) for one in measured.pci_classes):
+        raise ConfigurationError(f'{entry.where("pci_classes")}: two or four digits each, such as "03" or "0302"')
+    return measured
 
 
 def _image(fields: Fields) -> Image:

@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from agents.protocol import ClaimOrder, DestroyOrder, ProtocolError, parse_amounts
+from agents.protocol import ClaimOrder, DestroyOrder, parse_amounts
+from agents.read_fields import ProtocolError
 
 KEPT_ENDED = 50
 """How many directories of ended instances stay for whoever asks why; the oldest go first."""

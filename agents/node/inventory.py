@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from agents.node import parts
 from agents.node.configuration import Measured, ProviderConfiguration
 from agents.node.fields import ConfigurationError
 from agents.protocol import Report
@@ -45,11 +46,18 @@ def check_measurable(provider: ProviderConfiguration) -> None:
 
 
 def inventory_of(provider: ProviderConfiguration, disk: Path) -> Report:
-    """`disk` is a path on the file system that instances are kept on."""
-    if isinstance(provider.inventory, Report):
-        return provider.inventory
-    measured = measure_baremetal(disk) if provider.resource_class == "baremetal" else measure_compute(disk)
-    return replace(measured, traits=tuple(sorted({*measured.traits, *provider.inventory.traits})))
+    """`disk` is a path on the file system that instances are kept on. A bare machine has no parts: it is given away
+    whole."""
+    wanted = provider.inventory
+    if isinstance(wanted, Report):
+        return wanted
+    is_whole = provider.resource_class == "baremetal"
+    measured = measure_baremetal(disk) if is_whole else measure_compute(disk)
+    traits = tuple(sorted({*measured.traits, *wanted.traits}))
+    if is_whole or not wanted.parts:
+        return replace(measured, traits=traits)
+    found = parts.measure_parts(wanted.parts, wanted.pci_classes, parts.SYS)
+    return replace(measured, traits=traits, parts=found, has_parts=True)
 
 
 def measure_compute(disk: Path) -> Report:

@@ -30,10 +30,10 @@ from agents.protocol import (
     HELLO,
     ORDERS,
     ROUTE_SOCKET,
-    ProtocolError,
     SocketMessage,
     parse_socket_message,
 )
+from agents.read_fields import ProtocolError
 
 REFUSALS = (CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN)
 

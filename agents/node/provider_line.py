@@ -25,12 +25,12 @@ from agents.protocol import (
     DestroyOrder,
     HeartbeatAnswer,
     KnownInstance,
-    ProtocolError,
     Report,
     parse_heartbeat,
     parse_instance_page,
     parse_page,
 )
+from agents.read_fields import ProtocolError
 
 
 class ProviderLine:
@@ -43,7 +43,15 @@ class ProviderLine:
         self._journal = journal
 
     async def report(self, report: Report) -> None:
-        await self._post(ROUTE_REPORT.format(provider_id=self._provider_id), report.as_json())
+        """A portal of before 1.2 is told of the host without its parts."""
+        path = ROUTE_REPORT.format(provider_id=self._provider_id)
+        if report.has_parts:
+            question = Question("POST", path, self._token, report.with_parts_as_json(), version=VERSION_1_2)
+            answer = await self._portal.ask(question, self._journal, _is_done_or_too_new)
+            if answer.is_success:
+                self._complain_of_parts(answer)
+                return
+        await self._post(path, report.as_json())
 
     async def heartbeat(self) -> HeartbeatAnswer:
         """Raises ProtocolError when the answer names no usable interval."""
@@ -103,6 +111,13 @@ class ProviderLine:
     async def _tell(self, path: str, body: Mapping[str, object], is_final: IsFinal = is_settled) -> Answer:
         return await self._portal.ask(Question("POST", path, self._token, body), self._journal, is_final)
 
+    def _complain_of_parts(self, answer: Answer) -> None:
+        """Of those that the portal does not keep; it is said again with the next report."""
+        said = answer.body.get("children")
+        for one in said if isinstance(said, list) else []:
+            if isinstance(one, dict) and one.get("refused"):
+                self._journal.warning("the portal does not keep a part of this host", **_texts(one))
+
     def _page_of(self, path: str, cursors: Sequence[str], version: str = "") -> Question:
         params = {"next": cursors[-1]} if cursors[-1] else {}
         return Question("GET", path, self._token, params=params, version=version)
@@ -115,6 +130,14 @@ def _is_more(cursor: str, cursors: list[str]) -> bool:
     if cursor:
         cursors.append(cursor)
     return bool(cursor)
+
+
+def _is_done_or_too_new(answer: Answer) -> bool:
+    return is_success(answer) or (answer.status == 406 and answer.code != "")
+
+
+def _texts(body: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(body.get(name, "")) for name in ("slot", "refused")}
 
 
 def _says_what_runs(answer: Answer) -> bool:

@@ -7,12 +7,14 @@ from typing import Any
 from api.fields import LABEL, Fields
 from providers.change import Changes
 from providers.inventory import Inventory
+from providers.parts import Part
 from providers.register import HEARTBEATS, STATES, NewProvider
 from scheduler.types import PropertyValue
 
 IMMUTABLE = ("id", "cell", "resource_class", "parent")
 DRAINING = frozenset({"state", "state_reason", "state_version"})  # all that an operator may change
 RATIO = 1000.0
+MOST_PARTS = 64  # of one host
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Report:
     totals: Mapping[str, int]
     properties: Mapping[str, PropertyValue]
     traits: frozenset[str] | None
+    parts: tuple[Part, ...] = ()
+    has_parts: bool = False
 
 
 def new_provider(body: Fields) -> NewProvider:
@@ -68,8 +72,8 @@ def drains_only(body: Fields) -> bool:
     return set(body.names()) <= DRAINING
 
 
-def report(body: Fields) -> Report:
-    """Totals may also come as an inventory: `{"vcpus": {"total": 64}}`."""
+def report(body: Fields, since_1_2: bool) -> Report:
+    """Totals may also come as an inventory: `{"vcpus": {"total": 64}}`. Since 1.2 with the host's parts."""
     totals = dict(body.wholes("totals", None))
     inventory = body.section("inventory", None)
     if inventory is not None:
@@ -79,9 +83,23 @@ def report(body: Fields) -> Report:
                 totals[name] = entry.whole("total")
                 entry.end()
     traits = body.labels("traits") if "traits" in body else None
-    found = Report(totals, _properties(body), traits)
+    has_parts = since_1_2 and "children" in body
+    parts = tuple(_part(one) for one in body.sections("children", MOST_PARTS, least=0)) if has_parts else ()
+    found = Report(totals, _properties(body), traits, parts, has_parts)
     body.done()
     return found
+
+
+def _part(body: Fields) -> Part:
+    part = Part(
+        slot=body.label("slot"),
+        resource_class=body.label("resource_class"),
+        totals=body.wholes("totals", None),
+        properties=_properties(body),
+        traits=body.labels("traits"),
+    )
+    body.end()
+    return part
 
 
 def _columns(body: Fields) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from api.answers import answer
 from api.authenticate import AGENT, Caller
 from api.describe import describes
 from api.fields import parse_uuid
-from api.images import destroy_image, order_image, running_image
+from api.images import destroy_image, order_image, part_image, running_image
+from api.microversions import at_least
 from api.paging import Paging, page, read_paging
 from api.parse.agent import nothing_more
 from api.parse.provider import report as parse_report
@@ -25,6 +26,7 @@ from claims.types import DESTROYING, HELD
 from conductor.shown import note_shown
 from providers.change import report
 from providers.heartbeat import ALWAYS, beat, rhythm
+from providers.parts import report_parts
 from providers.records import CLAIM, INSTANCE, OwnRow, Record, Tree, locate, read_provider
 from providers.refusals import Invalid
 from store.record_roles import VIEWER
@@ -50,14 +52,18 @@ class Report(View):
     @describes(
         "Say what the provider has: totals, properties, traits",
         body="Report",
-        answers={200: "Provider"},
+        answers={200: "ReportedProvider"},
         errors=("not_found", "conflict"),
     )
     def post(self, request: Request, provider_id: str) -> HttpResponse:
         self.no_query()
         found = self.own_provider(provider_id)
-        said = parse_report(self.body())
-        return answer(shown(*report(found, said.totals, said.properties, said.traits)))
+        said = parse_report(self.body(), at_least(request._request, "1.2"))
+        image = shown(*report(found, said.totals, said.properties, said.traits))
+        if not said.has_parts:
+            return answer(image)
+        kept = report_parts(found, said.parts)
+        return answer({**image, "children": [part_image(one) for one in kept]})
 
 
 class OfProvider(View):

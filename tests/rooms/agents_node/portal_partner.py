@@ -124,7 +124,7 @@ class PortalPartner:
         ]
 
     def _report(self, provider: str, query: str, body: dict[str, Any]) -> Answer:
-        is_whole = set(body) - {"traits"} == {"totals", "properties"}
+        is_whole = set(body) - {"traits", "children"} == {"totals", "properties"}
         return (200, {"id": provider}) if is_whole else problem(400, "invalid")
 
     def _heartbeat(self, provider: str, query: str, body: dict[str, Any]) -> Answer:
