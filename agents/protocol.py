@@ -20,6 +20,7 @@ ROUTE_BUILDING = "/api/claims/{claim_id}/building"
 ROUTE_CONSUME = "/api/claims/{claim_id}/consume"
 ROUTE_FAILED = "/api/claims/{claim_id}/failed"
 ROUTE_DESTROYED = "/api/requests/{request_id}/destroyed"
+ROUTE_WHOAMI = "/api/whoami"
 ROUTE_SOCKET = "/ws/agent/"
 
 VERSION_HEADER, VERSION_1_2 = "OpenStack-API-Version", "scheduling 1.2"
@@ -177,6 +178,15 @@ class HeartbeatAnswer:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """Whose a token is; `provider_id` is empty when it is no agent's."""
+
+    provider_id: str
+    name: str
+    resource_class: str
+
+
+@dataclass(frozen=True)
 class SocketMessage:
     """What the portal says on the agents' socket. `refused`: position in the `add` it answers, and why."""
 
@@ -252,6 +262,16 @@ def parse_heartbeat(data: object) -> HeartbeatAnswer:
         ttl=seconds_in(body, "ttl", DEFAULT_HEARTBEAT_TTL),
         interval=seconds_in(body, "interval", DEFAULT_HEARTBEAT_INTERVAL),
     )
+
+
+def parse_identity(data: object) -> Identity:
+    body = mapping_of(data, "whoami")
+    if "provider" not in body:
+        raise ProtocolError("provider: missing")
+    if body["provider"] is None:
+        return Identity("", "", "")
+    provider = mapping_of(body["provider"], "provider")
+    return Identity(id_in(provider, "id"), text_in(provider, "name"), text_in(provider, "resource_class"))
 
 
 def parse_add(text: str | None) -> tuple[str, ...]:

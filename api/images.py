@@ -13,7 +13,7 @@ from events.tail import time_of
 from events.types import Event
 from providers.cells import Cell
 from providers.parts import Said
-from providers.records import CLAIM, INSTANCE, Record
+from providers.records import CLAIM, INSTANCE, OwnRow, Record
 from providers.resource_classes.kind import ResourceClass
 from scheduler.types import Ranked
 
@@ -44,6 +44,12 @@ def provider_image(image: Mapping[str, Any]) -> Image:
     claims = image["claims"]
     shown = {name: value for name, value in image.items() if name != "root_heartbeat"}
     return {**shown, "claims": claims if isinstance(claims, int) else len(claims)}
+
+
+def bound_image(own: OwnRow) -> Image:
+    """What an agent must know of the provider that its token is bound to."""
+    row = own.row
+    return {"id": own.id, "name": row["name"], "cell": row["cell"], "resource_class": row["resource_class"]}
 
 
 def part_image(said: Said) -> Image:

@@ -24,6 +24,7 @@ from api.views.requests import Destroyed, OneRequest, Requests
 from api.views.resource_classes import ResourceClass, ResourceClasses
 from api.views.schedule import Schedule, ScheduleCommit
 from api.views.version import Unknown, VersionDocument
+from api.views.whoami import WhoAmI
 
 urlpatterns: list[URLPattern] = [
     path("", VersionDocument.as_view(), name="versions"),
@@ -62,6 +63,7 @@ urlpatterns: list[URLPattern] = [
     path("capacity", Capacity.as_view(), name="capacity"),
     path("headroom", Headroom.as_view(), name="headroom"),
     path("events", Events.as_view(), name="events"),
+    path("whoami", WhoAmI.as_view(), name="whoami"),
     path("schema/", OpenApi.as_view(), name="schema"),
     re_path(r"^.*$", Unknown.as_view(), name="unknown"),  # last: whatever is none of the above
 ]

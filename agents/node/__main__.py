@@ -1,4 +1,4 @@
-"""`python -m agents.node --config agent.json`: the agent on a host that has no Django."""
+"""`python -m agents.node --portal URL --token-file FILE`, or `--config agent.json`: the agent without Django."""
 
 import argparse
 import sys
@@ -9,8 +9,7 @@ from agents.node.start import add_arguments, run
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m agents.node", description=__doc__)
     add_arguments(parser)
-    options = parser.parse_args()
-    return run(options.config, once=options.once, log_json=options.log_json)
+    return run(vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

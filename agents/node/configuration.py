@@ -6,8 +6,6 @@ Every mistake in it is one line that names the field, because it is read by some
 from __future__ import annotations
 
 import json
-import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,16 +13,14 @@ from urllib.parse import urlsplit
 
 from agents.node.fields import ConfigurationError, Fields
 from agents.node.libvirt_configuration import LibvirtConfiguration, parse_libvirt
+from agents.node.provider_configuration import TOKEN_VARIABLE, ProviderConfiguration, parse_providers
 from agents.protocol import (
     DEFAULT_FALLBACK_POLL_INTERVAL,
     DEFAULT_HEARTBEAT_INTERVAL,
     DEFAULT_POLL_INTERVAL,
     DEFAULT_RECONCILE_INTERVAL,
     DEFAULT_REPORT_INTERVAL,
-    Report,
-    parse_amounts,
 )
-from agents.read_fields import ProtocolError
 
 ENVIRONMENT = {
     "SCHED_AGENT_PORTAL": "portal",
@@ -40,22 +36,6 @@ ENVIRONMENT = {
 }
 """Variables that win over the file, so that one file serves several hosts."""
 
-TOKEN_VARIABLE = "SCHED_AGENT_TOKEN"
-
-PARTS = ("numa", "pci")
-PCI_CLASSES = ("03", "12")
-"""Display controllers, GPUs among them, and processing accelerators."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The host is asked what it has, by psutil; `traits` are what it cannot know of itself, such as SSD. `parts`: which
-    kinds of children it tells of, and `pci_classes` of which devices (the first digits of their class)."""
-
-    traits: tuple[str, ...] = ()
-    parts: tuple[str, ...] = PARTS
-    pci_classes: tuple[str, ...] = PCI_CLASSES
-
 
 @dataclass(frozen=True)
 class Image:
@@ -65,15 +45,6 @@ class Image:
     ready_after: float = 1.0
     environment: Mapping[str, str] = field(default_factory=dict)
     max_processes: int = 256
-
-
-@dataclass(frozen=True)
-class ProviderConfiguration:
-    provider_id: str
-    token: str
-    name: str
-    resource_class: str
-    inventory: Measured | Report
 
 
 @dataclass(frozen=True)
@@ -108,8 +79,20 @@ class Configuration:
     retry_longest: float
 
 
+WITHOUT_A_FILE: Mapping[str, object] = {
+    "builder": "process",
+    "images": {"sleep": {"command": ["sleep", "infinity"]}},
+    "default_image": "sleep",
+    "providers": [{}],
+}
+"""What a URL and a token are enough for: to see that it works. What an image is no portal may say."""
+
+
 def read_configuration(path: str, environment: Mapping[str, str]) -> Configuration:
-    """Raises ConfigurationError with one line for whoever wrote the file."""
+    """Of the file; without one (an empty path) of the variables alone. Raises ConfigurationError with one line for
+    whoever wrote it."""
+    if not path:
+        return _configuration(Fields(dict(WITHOUT_A_FILE), ""), environment)
     try:
         body = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -132,7 +115,7 @@ def _configuration(file: Fields, environment: Mapping[str, str]) -> Configuratio
         builder=file.text("builder", "noop"),
         state_dir=Path(file.text("state_dir", "var/agents/state")),
         ca_file=file.text("ca_file", ""),
-        providers=_providers(file, environment.get(TOKEN_VARIABLE, "")),
+        providers=parse_providers(file, environment.get(TOKEN_VARIABLE, "")),
         images=images,
         default_image=file.text("default_image", ""),
         noop=_noop(file.section("noop")),
@@ -157,80 +140,6 @@ def _portal(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(f"portal: {url!r} is not an http:// or https:// URL")
     return url.rstrip("/")
-
-
-def _providers(file: Fields, token: str) -> tuple[ProviderConfiguration, ...]:
-    entries = file.list_of_sections("providers")
-    if not entries:
-        raise ConfigurationError("providers: name at least one")
-    if token and len(entries) > 1:
-        raise ConfigurationError(f"{TOKEN_VARIABLE}: a token belongs to one provider, and the file has {len(entries)}")
-    providers = tuple(_provider(entry, token) for entry in entries)
-    if len({provider.provider_id for provider in providers}) < len(providers):
-        raise ConfigurationError("providers: the same id twice")
-    return providers
-
-
-def _provider(entry: Fields, token: str) -> ProviderConfiguration:
-    if token:
-        entry.override("token", token, TOKEN_VARIABLE)
-    provider_id = entry.text("id")
-    try:
-        provider_id = str(uuid.UUID(provider_id))
-    except ValueError as error:
-        raise ConfigurationError(f"{entry.where('id')}: {provider_id!r} is not a UUID") from error
-    provider = ProviderConfiguration(
-        provider_id=provider_id,
-        token=_token(entry),
-        name=entry.text("name", provider_id),
-        resource_class=entry.text("resource_class", "compute"),
-        inventory=_inventory(entry),
-    )
-    entry.nothing_else()
-    return provider
-
-
-def _token(entry: Fields) -> str:
-    token = entry.text("token", "")
-    file = entry.text("token_file", "")
-    if not token and file:
-        try:
-            token = Path(file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigurationError(f"{entry.where('token_file')}: {file}: {error.strerror}") from error
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigurationError(f"{entry.where('token')}: give a token, or a token_file that holds one")
-    return token
-
-
-def _inventory(entry: Fields) -> Measured | Report:
-    if entry.is_text("inventory") or entry.missing("inventory"):
-        if entry.text("inventory", "measured") != "measured":
-            raise ConfigurationError(f'{entry.where("inventory")}: "measured" or an object with totals')
-        return _measured(entry)
-    inventory = entry.section("inventory")
-    try:
-        totals = parse_amounts(inventory.mapping("totals"))
-    except ProtocolError as error:
-        raise ConfigurationError(f"{inventory.where('totals')}: {error}") from error
-    if not totals or min(totals.values()) < 0:
-        raise ConfigurationError(f"{inventory.where('totals')}: at least one amount, none below 0")
-    report = Report(totals, inventory.mapping("properties"), tuple(sorted(set(inventory.texts("traits")))))
-    inventory.nothing_else()
-    return report
-
-
-def _measured(entry: Fields) -> Measured:
-    measured = Measured(
-        traits=entry.texts("traits"),
-        parts=PARTS if entry.missing("parts") else entry.texts("parts"),
-        pci_classes=PCI_CLASSES if entry.missing("pci_classes") else entry.texts("pci_classes"),
-    )
-    if not set(measured.parts) <= set(PARTS):
-        raise ConfigurationError(f"{entry.where('parts')}: any of {', '.join(PARTS)}, or an empty list")
-    if not all(re.fullmatch("[0-9a-f]{2}([0-9a-f]{2})?", one) for one in measured.pci_classes):
-        raise ConfigurationError(f'{entry.where("pci_classes")}: two or four digits each, such as "03" or "0302"')
-    return measured
 
 
 def _image(fields: Fields) -> Image:

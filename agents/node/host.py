@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from agents.node.builders.builder import Builder
-from agents.node.configuration import Configuration, ProviderConfiguration
+from agents.node.configuration import Configuration
 from agents.node.instances import Instance, InstanceStore, State, intend, intend_end, shown_active
 from agents.node.inventory import inventory_of
 from agents.node.journal import Journal
 from agents.node.life import Life, Surroundings
 from agents.node.portal import Portal
+from agents.node.provider_configuration import ProviderConfiguration
 from agents.node.provider_line import ProviderLine
 from agents.node.reconcile import Reconciliation
 from agents.protocol import TO_BUILD, ClaimOrder, DestroyOrder, KnownInstance, Report

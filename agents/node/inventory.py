@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 
 from agents.node import parts
-from agents.node.configuration import Measured, ProviderConfiguration
 from agents.node.fields import ConfigurationError
+from agents.node.provider_configuration import Measured, ProviderConfiguration
 from agents.protocol import Report
 
 MEBIBYTE = 2**20

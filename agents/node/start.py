@@ -8,44 +8,70 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
 
 from agents.node.builders.builder import Builder
 from agents.node.builders.registry import make_builder
 from agents.node.configuration import Configuration, read_configuration
 from agents.node.fields import ConfigurationError
 from agents.node.host import Host
+from agents.node.identity import with_identities
 from agents.node.inventory import check_measurable
 from agents.node.journal import Journal, open_journal
 from agents.node.listen import Listening
 from agents.node.portal import Portal
+from agents.node.provider_configuration import TOKEN_VARIABLE
 from agents.protocol import SOCKET_TOKENS
 
 EXIT_CONFIGURATION = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", required=True, metavar="FILE", help="the agent's configuration (docs/agent.md)")
+    parser.add_argument("--config", default="", metavar="FILE", help="the agent's configuration (docs/agent.md)")
+    parser.add_argument("--portal", default="", metavar="URL", help="the portal's base URL")
+    parser.add_argument("--token", default="", help="the token of the agent's provider; others on this host can see it")
+    parser.add_argument("--token-file", default="", metavar="FILE", help="a file that holds the token")
+    parser.add_argument("--builder", default="", help="how instances are built: process, libvirt, noop")
+    parser.add_argument("--state-dir", default="", metavar="DIR", help="what must survive a restart of the agent")
     parser.add_argument(
         "--once", action="store_true", help="report, send a heartbeat, do what is ordered now, and exit with 0"
     )
     parser.add_argument("--log-json", action="store_true", help="log JSON objects instead of key=value lines")
 
 
-def run(config: str, *, once: bool, log_json: bool) -> int:
-    """Returns the exit code: 0 ended as told, 1 stopped before `once` was done, 2 the configuration is of no use."""
-    journal = open_journal(log_json)
+def run(options: Mapping[str, Any]) -> int:
+    """`options` as `add_arguments` names them. Returns the exit code: 0 ended as told, 1 stopped before `once` was
+    done, 2 the configuration is of no use."""
+    journal = open_journal(options["log_json"])
     try:
-        configuration = read_configuration(config, os.environ)
-        for provider in configuration.providers:
-            check_measurable(provider)
-        builder = make_builder(configuration)
-        with _only_agent(configuration):
-            return asyncio.run(_drive(configuration, builder, journal, once))
+        configuration = read_configuration(options["config"], _variables(options))
+        return asyncio.run(_drive(configuration, make_builder(configuration), journal, options["once"]))
     except ConfigurationError as error:
         print(f"run_agent: {error}", file=sys.stderr)
         return EXIT_CONFIGURATION
+
+
+def _variables(options: Mapping[str, Any]) -> dict[str, str]:
+    """The environment, and over it what the command line says."""
+    given = {
+        "SCHED_AGENT_PORTAL": options["portal"],
+        "SCHED_AGENT_BUILDER": options["builder"],
+        "SCHED_AGENT_STATE_DIR": options["state_dir"],
+        TOKEN_VARIABLE: options["token"] or _read_token(options["token_file"]),
+    }
+    return {**os.environ, **{name: value for name, value in given.items() if value}}
+
+
+def _read_token(path: str) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"--token-file: {path}: {error}") from error
 
 
 async def _drive(configuration: Configuration, builder: Builder, journal: Journal, once: bool) -> int:
@@ -62,20 +88,28 @@ async def _drive(configuration: Configuration, builder: Builder, journal: Journa
 
 async def _work(configuration: Configuration, builder: Builder, journal: Journal, once: bool) -> None:
     portal = _portal(configuration, journal)
-    hosts = [Host(provider, configuration, portal, builder, journal) for provider in configuration.providers]
-    journal.info("started", portal=configuration.portal, providers=len(hosts), builder=configuration.builder)
     try:
-        for host in hosts:
-            host.resume()
-        async with asyncio.TaskGroup() as group:
-            for host in hosts:
-                group.create_task(host.run_once() if once else host.run())
-            for first in range(0, 0 if once else len(hosts), SOCKET_TOKENS):
-                group.create_task(Listening(hosts[first : first + SOCKET_TOKENS], configuration, journal).run())
+        known = await with_identities(configuration, portal, journal)
+        for provider in known.providers:
+            check_measurable(provider)
+        with _only_agent(known):
+            hosts = [Host(provider, known, portal, builder, journal) for provider in known.providers]
+            await _live(hosts, known, journal, once)
     except OSError as error:
         raise ConfigurationError(f"state_dir: {error}") from error
     finally:
         await portal.close()
+
+
+async def _live(hosts: Sequence[Host], configuration: Configuration, journal: Journal, once: bool) -> None:
+    journal.info("started", portal=configuration.portal, providers=len(hosts), builder=configuration.builder)
+    for host in hosts:
+        host.resume()
+    async with asyncio.TaskGroup() as group:
+        for host in hosts:
+            group.create_task(host.run_once() if once else host.run())
+        for first in range(0, 0 if once else len(hosts), SOCKET_TOKENS):
+            group.create_task(Listening(hosts[first : first + SOCKET_TOKENS], configuration, journal).run())
 
 
 def _portal(configuration: Configuration, journal: Journal) -> Portal:

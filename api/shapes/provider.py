@@ -122,5 +122,11 @@ SHAPES: dict[str, Shape] = {
         properties=PROPERTIES,
         traits=some(LABEL),
     ),
+    "Caller": thing(
+        "`role` is empty for a user who has none; `provider` is set for an agent alone.",
+        username=TEXT,
+        role=either("", "viewer", "operator", "admin", "agent"),
+        provider=maybe(thing(id=UUID, name=LABEL, cell=LABEL, resource_class=LABEL)),
+    ),
     "IssuedToken": thing("The token is shown this once.", provider=UUID, token=TEXT),
 }

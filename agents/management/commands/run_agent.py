@@ -18,4 +18,4 @@ class Command(BaseCommand):
         add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sys.exit(run(options["config"], once=options["once"], log_json=options["log_json"]))
+        sys.exit(run(options))

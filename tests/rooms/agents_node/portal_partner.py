@@ -37,6 +37,7 @@ class PortalPartner:
         self.destroy: dict[str, dict[str, Any]] = {}
         self.ended: set[str] = set()  # consumed claims that are instances no more
         self.ttl = 30.0
+        self.bound: dict[str, str] | None = None  # the provider that the token is of
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.unauthorized: list[str] = []
         self.parents: dict[str, str] = {}  # of children, whose orders go to their root
@@ -103,6 +104,8 @@ class PortalPartner:
             if not token.startswith(f"Token {TOKEN}"):
                 self.unauthorized.append(path)
                 return problem(401, "unauthenticated")
+            if path == "/api/whoami":
+                return 200, {"username": "agent", "role": "agent", "provider": self.bound}
             for pattern, respond in self._routes():
                 found = re.fullmatch(pattern, path)
                 if found:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from agents.node.builders.registry import make_builder
-from agents.node.configuration import Measured, read_configuration
+from agents.node.configuration import read_configuration
 from agents.node.fields import ConfigurationError
 from agents.node.inventory import check_measurable
+from agents.node.provider_configuration import Measured
 from tests.rooms.agents_node.cast import Agent
 from tests.rooms.agents_node.portal_partner import PortalPartner
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from agents.node import parts
-from agents.node.configuration import PARTS, PCI_CLASSES, Measured, read_configuration
+from agents.node.configuration import read_configuration
 from agents.node.fields import ConfigurationError
 from agents.node.parts import measure_parts
+from agents.node.provider_configuration import PARTS, PCI_CLASSES, Measured
 from agents.protocol import Part
 from tests.rooms.agents_node.cast import Agent
 from tests.rooms.agents_node.portal_partner import PortalPartner, problem

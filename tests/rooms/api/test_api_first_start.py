@@ -7,7 +7,8 @@ import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.core.management import call_command
 
-from agents.node.configuration import Measured, read_configuration
+from agents.node.configuration import read_configuration
+from agents.node.provider_configuration import Measured
 from api import tokens
 from api.management.commands import create_fleet
 from api.models import Token

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from agents.node.configuration import PARTS, PCI_CLASSES
 from agents.node.parts import measure_parts
+from agents.node.provider_configuration import PARTS, PCI_CLASSES
 from agents.protocol import Report
 from providers.parts import part_id
 from tests.rooms.agents_node.sysfs import make_device, make_node

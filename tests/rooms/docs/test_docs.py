@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from agents.node.configuration import ENVIRONMENT, TOKEN_VARIABLE
+from agents.node.configuration import ENVIRONMENT
+from agents.node.provider_configuration import TOKEN_VARIABLE
 from conductor import diagram
 from conductor.states import TRANSITIONS
 from sched_portal.environment import SETTINGS
