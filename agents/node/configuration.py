@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from agents.node.fields import ConfigurationError, Fields
 from agents.node.libvirt_configuration import LibvirtConfiguration, parse_libvirt
-from agents.node.provider_configuration import TOKEN_VARIABLE, ProviderConfiguration, parse_providers
+from agents.node.provider_configuration import TOKEN_VARIABLE, ProviderConfiguration, Tokenless, parse_providers
 from agents.protocol import (
     DEFAULT_FALLBACK_POLL_INTERVAL,
     DEFAULT_HEARTBEAT_INTERVAL,
@@ -88,11 +88,12 @@ WITHOUT_A_FILE: Mapping[str, object] = {
 """What a URL and a token are enough for: to see that it works. What an image is no portal may say."""
 
 
-def read_configuration(path: str, environment: Mapping[str, str]) -> Configuration:
+def read_configuration(path: str, environment: Mapping[str, str], direct: Tokenless | None = None) -> Configuration:
     """Of the file; without one (an empty path) of the variables alone. Raises ConfigurationError with one line for
     whoever wrote it."""
     if not path:
-        return _configuration(Fields(dict(WITHOUT_A_FILE), ""), environment)
+        named = {"providers": [{"id": direct.provider_id}]} if direct is not None else {}
+        return _configuration(Fields({**WITHOUT_A_FILE, **named}, ""), environment, direct is not None)
     try:
         body = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -100,12 +101,12 @@ def read_configuration(path: str, environment: Mapping[str, str]) -> Configurati
     except ValueError as error:
         raise ConfigurationError(f"{path}: not JSON: {error}") from error
     try:
-        return _configuration(Fields(body, ""), environment)
+        return _configuration(Fields(body, ""), environment, direct is not None)
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 
 
-def _configuration(file: Fields, environment: Mapping[str, str]) -> Configuration:
+def _configuration(file: Fields, environment: Mapping[str, str], tokenless: bool) -> Configuration:
     for variable, name in ENVIRONMENT.items():
         if environment.get(variable):
             file.override(name, environment[variable], variable)
@@ -115,7 +116,7 @@ def _configuration(file: Fields, environment: Mapping[str, str]) -> Configuratio
         builder=file.text("builder", "noop"),
         state_dir=Path(file.text("state_dir", "var/agents/state")),
         ca_file=file.text("ca_file", ""),
-        providers=parse_providers(file, environment.get(TOKEN_VARIABLE, "")),
+        providers=parse_providers(file, environment.get(TOKEN_VARIABLE, ""), tokenless),
         images=images,
         default_image=file.text("default_image", ""),
         noop=_noop(file.section("noop")),

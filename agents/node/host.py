@@ -15,9 +15,8 @@ from agents.node.instances import Instance, InstanceStore, State, intend, intend
 from agents.node.inventory import inventory_of
 from agents.node.journal import Journal
 from agents.node.life import Life, Surroundings
-from agents.node.portal import Portal
+from agents.node.line import Line
 from agents.node.provider_configuration import ProviderConfiguration
-from agents.node.provider_line import ProviderLine
 from agents.node.reconcile import Reconciliation
 from agents.protocol import TO_BUILD, ClaimOrder, DestroyOrder, KnownInstance, Report
 
@@ -33,7 +32,7 @@ class Host:
         self,
         provider: ProviderConfiguration,
         settings: Configuration,
-        portal: Portal,
+        line: Line,
         builder: Builder,
         journal: Journal,
     ) -> None:
@@ -41,7 +40,7 @@ class Host:
         self._provider = provider
         self._settings = settings
         self._journal = journal.bind(provider=provider.name)
-        self._line = ProviderLine(portal, provider.provider_id, provider.token, self._journal)
+        self._line = line
         self._store = InstanceStore(settings.state_dir, provider.provider_id)
         self._around = Surroundings(self._line, builder, self._store, self._end_siblings, self._changed)
         self._lives: dict[str, Life] = {}

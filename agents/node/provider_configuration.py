@@ -40,35 +40,50 @@ class ProviderConfiguration:
     inventory: Measured | Report
 
 
-def parse_providers(file: Fields, token: str) -> tuple[ProviderConfiguration, ...]:
+@dataclass(frozen=True)
+class Tokenless:
+    """A way on which nobody asks for tokens, and none says which provider it is: its id, where there is no file."""
+
+    provider_id: str = ""
+
+
+def parse_providers(file: Fields, token: str, tokenless: bool = False) -> tuple[ProviderConfiguration, ...]:
     entries = file.list_of_sections("providers")
     if not entries:
         raise ConfigurationError("providers: name at least one")
     if token and len(entries) > 1:
         raise ConfigurationError(f"{TOKEN_VARIABLE}: a token belongs to one provider, and the file has {len(entries)}")
-    providers = tuple(_provider(entry, token) for entry in entries)
+    providers = tuple(_provider(entry, token, tokenless) for entry in entries)
     if len({provider.provider_id or provider.token for provider in providers}) < len(providers):
         raise ConfigurationError("providers: the same id twice")
     return providers
 
 
-def _provider(entry: Fields, token: str) -> ProviderConfiguration:
+def _provider(entry: Fields, token: str, tokenless: bool) -> ProviderConfiguration:
     if token:
         entry.override("token", token, TOKEN_VARIABLE)
-    provider_id = "" if entry.missing("id") else entry.text("id")
+    is_asked_for = entry.missing("id") and not tokenless
+    provider_id = "" if is_asked_for else entry.text("id")
     try:
-        provider_id = "" if entry.missing("id") else str(uuid.UUID(provider_id))
+        provider_id = "" if is_asked_for else str(uuid.UUID(provider_id))
     except ValueError as error:
         raise ConfigurationError(f"{entry.where('id')}: {provider_id!r} is not a UUID") from error
     provider = ProviderConfiguration(
         provider_id=provider_id,
-        token=_token(entry),
+        token=_unneeded_token(entry) if tokenless else _token(entry),
         name=entry.text("name", provider_id),
         resource_class=entry.text("resource_class", "compute" if provider_id else ""),
         inventory=_inventory(entry),
     )
     entry.nothing_else()
     return provider
+
+
+def _unneeded_token(entry: Fields) -> str:
+    """The same file may serve both ways."""
+    for name in ("token", "token_file"):
+        entry.text(name, "")
+    return ""
 
 
 def _token(entry: Fields) -> str:

@@ -8,25 +8,23 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from agents.node.builders.builder import Builder
 from agents.node.builders.registry import make_builder
+from agents.node.carrier import Carrier, Rest
 from agents.node.configuration import Configuration, read_configuration
 from agents.node.fields import ConfigurationError
 from agents.node.host import Host
-from agents.node.identity import with_identities
 from agents.node.inventory import check_measurable
 from agents.node.journal import Journal, open_journal
-from agents.node.listen import Listening
-from agents.node.portal import Portal
-from agents.node.provider_configuration import TOKEN_VARIABLE
-from agents.protocol import SOCKET_TOKENS
+from agents.node.provider_configuration import TOKEN_VARIABLE, Tokenless
 
 EXIT_CONFIGURATION = 2
+Carry = Callable[[Configuration, Journal], Carrier]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-json", action="store_true", help="log JSON objects instead of key=value lines")
 
 
-def run(options: Mapping[str, Any]) -> int:
-    """`options` as `add_arguments` names them. Returns the exit code: 0 ended as told, 1 stopped before `once` was
-    done, 2 the configuration is of no use."""
+def run(options: Mapping[str, Any], carry: Carry = Rest, direct: Tokenless | None = None) -> int:
+    """`options` as `add_arguments` names them; `direct`: nobody asks for tokens on this way. Returns the exit
+    code: 0 ended as told, 1 stopped before `once` was done, 2 the configuration is of no use."""
     journal = open_journal(options["log_json"])
     try:
-        configuration = read_configuration(options["config"], _variables(options))
-        return asyncio.run(_drive(configuration, make_builder(configuration), journal, options["once"]))
+        configuration = read_configuration(options["config"], _variables(options), direct)
+        return asyncio.run(_drive(carry, configuration, journal, options["once"]))
     except ConfigurationError as error:
         print(f"run_agent: {error}", file=sys.stderr)
         return EXIT_CONFIGURATION
@@ -74,8 +72,9 @@ def _read_token(path: str) -> str:
         raise ConfigurationError(f"--token-file: {path}: {error}") from error
 
 
-async def _drive(configuration: Configuration, builder: Builder, journal: Journal, once: bool) -> int:
-    work = asyncio.create_task(_work(configuration, builder, journal, once))
+async def _drive(carry: Carry, configuration: Configuration, journal: Journal, once: bool) -> int:
+    builder = make_builder(configuration)
+    work = asyncio.create_task(_work(carry(configuration, journal), builder, journal, once))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
     try:
@@ -86,37 +85,30 @@ async def _drive(configuration: Configuration, builder: Builder, journal: Journa
     return 0
 
 
-async def _work(configuration: Configuration, builder: Builder, journal: Journal, once: bool) -> None:
-    portal = _portal(configuration, journal)
+async def _work(carrier: Carrier, builder: Builder, journal: Journal, once: bool) -> None:
     try:
-        known = await with_identities(configuration, portal, journal)
+        known = await carrier.known()
         for provider in known.providers:
             check_measurable(provider)
         with _only_agent(known):
-            hosts = [Host(provider, known, portal, builder, journal) for provider in known.providers]
-            await _live(hosts, known, journal, once)
+            bound = [(one, journal.bind(provider=one.name)) for one in known.providers]
+            hosts = [Host(one, known, carrier.line(one, own), builder, own) for one, own in bound]
+            journal.info("started", portal=carrier.name, providers=len(hosts), builder=known.builder)
+            await _live(hosts, [] if once else carrier.listening(hosts), once)
     except OSError as error:
         raise ConfigurationError(f"state_dir: {error}") from error
     finally:
-        await portal.close()
+        await carrier.close()
 
 
-async def _live(hosts: Sequence[Host], configuration: Configuration, journal: Journal, once: bool) -> None:
-    journal.info("started", portal=configuration.portal, providers=len(hosts), builder=configuration.builder)
+async def _live(hosts: Sequence[Host], listening: Iterable[Coroutine[None, None, None]], once: bool) -> None:
     for host in hosts:
         host.resume()
     async with asyncio.TaskGroup() as group:
         for host in hosts:
             group.create_task(host.run_once() if once else host.run())
-        for first in range(0, 0 if once else len(hosts), SOCKET_TOKENS):
-            group.create_task(Listening(hosts[first : first + SOCKET_TOKENS], configuration, journal).run())
-
-
-def _portal(configuration: Configuration, journal: Journal) -> Portal:
-    try:
-        return Portal(configuration.portal, configuration.ca_file, configuration.retry_longest, journal)
-    except OSError as error:
-        raise ConfigurationError(f"ca_file: {configuration.ca_file}: {error}") from error
+        for one in listening:
+            group.create_task(one)
 
 
 @contextmanager

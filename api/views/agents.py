@@ -22,12 +22,12 @@ from api.parse.provider import report as parse_report
 from api.query import Query
 from api.view import View
 from api.views.providers import shown
-from claims.types import DESTROYING, HELD
+from conductor.orders import is_to_destroy, should_run, to_do
 from conductor.shown import note_shown
 from providers.change import report
-from providers.heartbeat import ALWAYS, beat, rhythm
+from providers.heartbeat import beat, rhythm
 from providers.parts import report_parts
-from providers.records import CLAIM, INSTANCE, OwnRow, Record, Tree, locate, read_provider
+from providers.records import CLAIM, INSTANCE, Record, locate, read_provider
 from providers.refusals import Invalid
 from store.record_roles import VIEWER
 
@@ -85,14 +85,17 @@ class ProviderClaims(OfProvider):
         paging, after = _paging(self.query())
         tree, own = read_provider(found)
         is_agent = self.caller().role == AGENT
-        records = _of_agent(tree, own) if is_agent else [r for r in tree.records if r.provider_id == found]
-        hidden = (HELD,) if is_agent else ()
-        orders = (r for r in records if r.kind == CLAIM and r.state not in hidden)
+        if is_agent:
+            root_has_agent = own.id != tree.root_id and bool(tokens.valid_of([tree.root_id]))
+            records = to_do(tree, own, root_has_agent)
+        else:
+            records = [r for r in tree.records if r.provider_id == found]
+        orders = (r for r in records if r.kind == CLAIM)
         results, following = _page(orders, paging.limit, after)
         # All of them on the first page: an agent must not miss one because a claim came or went between two pages.
         if is_agent:
             note_shown(results)
-        going = [] if after else [r for r in records if r.kind == INSTANCE and r.state == DESTROYING]
+        going = [] if after else [r for r in records if is_to_destroy(r)]
         return answer(page(map(order_image, results), following, destroy=[destroy_image(r) for r in _in_order(going)]))
 
 
@@ -106,18 +109,12 @@ class ProviderInstances(OfProvider):
         found = self.own_provider(provider_id)
         paging, after = _paging(self.query())
         tree, own = read_provider(found)
-        answerable = _answerable(tree, own) if self.caller().role == AGENT else {own.id}
-        running = (r for r in tree.records if r.kind == INSTANCE and r.provider_id in answerable)
+        if self.caller().role == AGENT:
+            running = should_run(tree, own, tokens.valid_of(tree.providers.keys()).keys() - {own.id})
+        else:
+            running = [r for r in tree.records if r.kind == INSTANCE and r.provider_id == own.id]
         results, following = _page(running, paging.limit, after)
         return answer(page(map(running_image, results), following))
-
-
-def _answerable(tree: Tree, own: OwnRow) -> set[UUID]:
-    """The providers whose instances this agent would know of: not a child with an agent of its own, which may run
-    what was claimed before the root had one."""
-    if own.id != tree.root_id:
-        return {own.id}
-    return {own.id, *(tree.providers.keys() - tokens.valid_of(tree.providers.keys()).keys())}
 
 
 def _paging(query: Query) -> tuple[Paging, UUID | None]:
@@ -134,15 +131,6 @@ def _page(records: Iterable[Record], limit: int, after: UUID | None) -> tuple[li
     left = [r for r in _in_order(records) if after is None or r.id.bytes > after.bytes]
     results = left[:limit]
     return results, str(results[-1].id) if len(left) > len(results) else None
-
-
-def _of_agent(tree: Tree, own: OwnRow) -> list[Record]:
-    """What is this agent's to do. A tree's orders go to one agent, or they would be built twice: the root's, and a
-    child's own only where the root has no token. Claims on children without a heartbeat wait for no agent."""
-    if own.id != tree.root_id:
-        return [] if tokens.valid_of([tree.root_id]) else [r for r in tree.records if r.provider_id == own.id]
-    waiting = {one.id for one in tree.providers.values() if one is own or one.row["heartbeat"] != ALWAYS}
-    return [r for r in tree.records if r.provider_id in waiting or r.kind == INSTANCE]
 
 
 def _in_order(records: Iterable[Record]) -> list[Record]:

@@ -15,12 +15,12 @@ libvirt = pytest.importorskip("libvirt", reason="libvirt-python is not installed
 
 from agents.node.builders.builder import BuildFailed  # noqa: E402
 from agents.node.builders.libvirt import LibvirtBuilder  # noqa: E402
+from agents.node.carrier import Rest  # noqa: E402
 from agents.node.configuration import read_configuration  # noqa: E402
 from agents.node.host import Host  # noqa: E402
 from agents.node.instances import Handle, Instance  # noqa: E402
 from agents.node.journal import Journal  # noqa: E402
 from agents.node.libvirt_configuration import Disk, LibvirtConfiguration, LibvirtImage  # noqa: E402
-from agents.node.portal import Portal  # noqa: E402
 from tests.rooms.agents_node.cast import Agent  # noqa: E402
 from tests.rooms.agents_node.portal_partner import PortalPartner  # noqa: E402
 from tests.rooms.agents_node.test_libvirt_xml import instance  # noqa: E402
@@ -207,8 +207,9 @@ async def host(portal: PortalPartner, agent: Agent, tmp_path: Path) -> AsyncIter
     agent.configure(portal, builder="libvirt", libvirt=section, images={}, default_image="debian")
     agent.state_dir.mkdir()
     configuration = read_configuration(str(agent.config), {})
-    line = Portal(portal.url, "", 1.0, Journal())
-    yield Host(configuration.providers[0], configuration, line, make(), Journal())
+    line = Rest(configuration, Journal())
+    (provider,) = configuration.providers
+    yield Host(provider, configuration, line.line(provider, Journal()), make(), Journal())
     await line.close()
 
 

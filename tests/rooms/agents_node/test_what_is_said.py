@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.node.builders.noop import NoopBuilder
+from agents.node.carrier import Rest
 from agents.node.configuration import NoopConfiguration, read_configuration
 from agents.node.host import Host
 from agents.node.inventory import cpu_traits, measure_compute
 from agents.node.journal import Journal
-from agents.node.portal import Portal
 from agents.protocol import ProtocolError, parse_page
 from tests.rooms.agents_node.cast import ROOT, Agent
 from tests.rooms.agents_node.portal_partner import PortalPartner
@@ -65,8 +65,10 @@ async def test_a_report_is_sent_at_start_and_on_change_only(
     agent.configure(portal, builder="noop")
     agent.state_dir.mkdir()
     configuration = read_configuration(str(agent.config), {})
-    line = Portal(portal.url, "", 1.0, Journal())
-    host = Host(configuration.providers[0], configuration, line, NoopBuilder(NoopConfiguration()), Journal())
+    line = Rest(configuration, Journal())
+    (provider,) = configuration.providers
+    own = line.line(provider, Journal())
+    host = Host(provider, configuration, own, NoopBuilder(NoopConfiguration()), Journal())
     await host.report()
     await host.report()
     assert len(portal.said("/report")) == 1
