@@ -27,8 +27,10 @@ from api.problems import (
     Refused,
     respond,
 )
+from conductor.force import HostAlive
 from conductor.progress import ClaimGone
 from events.tail import BadCursor
+from providers.decommission import NotEmpty
 from providers.refusals import Busy, Conflict, Invalid, NotFound, Undecided
 from store.failures import SchemaMissing, StoreUnavailable
 
@@ -59,6 +61,10 @@ def problem_of(error: Exception) -> Problem:
             return Problem(NOT_FOUND, str(error) or "There is nothing under this path")
         case ClaimGone():
             return Problem(CONFLICT, str(error), members={"claim_state": error.claim_state})
+        case NotEmpty():
+            return Problem(CONFLICT, str(error), members={"left": error.left})
+        case HostAlive():
+            return Problem(CONFLICT, str(error), members={"alive": error.alive})
         case Conflict():
             return Problem(CONFLICT, str(error), members={} if error.current is None else {"current": error.current})
         case Busy():

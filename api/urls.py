@@ -11,6 +11,13 @@ from api.views.claims import Building, Claim, Claims, Consume, Failed
 from api.views.events import Events
 from api.views.explain import Explain, RequestExplain
 from api.views.headroom import Headroom
+from api.views.operate import (
+    MaintenanceWindow,
+    ProviderDecommission,
+    ProviderDrain,
+    ProviderHistory,
+    ProviderMaintenance,
+)
 from api.views.policies import (
     Policy,
     PolicyDifferences,
@@ -39,6 +46,11 @@ urlpatterns: list[URLPattern] = [
     path("providers/<str:provider_id>/heartbeat", Heartbeat.as_view(), name="provider-heartbeat"),
     path("providers/<str:provider_id>/report", Report.as_view(), name="provider-report"),
     path("providers/<str:provider_id>/token", ProviderToken.as_view(), name="provider-token"),
+    path("providers/<str:provider_id>/history", ProviderHistory.as_view(), name="provider-history"),
+    path("providers/<str:provider_id>/drain", ProviderDrain.as_view(), name="provider-drain"),
+    path("providers/<str:provider_id>/maintenance", ProviderMaintenance.as_view(), name="provider-maintenance"),
+    path("providers/<str:provider_id>/maintenance/<str:window_id>", MaintenanceWindow.as_view(), name="maintenance"),
+    path("providers/<str:provider_id>/decommission", ProviderDecommission.as_view(), name="provider-decommission"),
     path("schedule", Schedule.as_view(), name="schedule"),
     path("schedule/commit", ScheduleCommit.as_view(), name="schedule-commit"),
     path("explain", Explain.as_view(), name="explain"),

@@ -18,7 +18,7 @@ from providers.admin_fields import (
 from providers.change import Changes
 from providers.image import Image
 from providers.inventory import Inventory
-from providers.register import STATES, NewProvider
+from providers.register import ENABLED, STATES, NewProvider
 from providers.resource_classes.kind import AMOUNT, INTEGER, ResourceClass
 from providers.resource_classes.registry import BUILT_IN, all_classes, known_class
 from store.session import datacenters
@@ -58,7 +58,7 @@ class ProviderForm(forms.Form):
     state = forms.ChoiceField(
         label="State", choices=choices(STATES), help_text="Draining: no new claims; what is there stays."
     )
-    state_reason = label_field("Reason", required=False)
+    state_reason = label_field("Reason", required=False, help_text="Why it is disabled or draining.")
     heartbeat = forms.ChoiceField(
         label="Heartbeat",
         choices=[("agent", "agent: alive while its agent says so"), ("none", "none: always alive")],
@@ -67,6 +67,13 @@ class ProviderForm(forms.Form):
     zone = label_field("Zone", required=False)
     traits = LabelsField(label="Traits", required=False, help_text="Separated by commas.")
     aggregates = LabelsField(label="Aggregates", required=False, help_text="Separated by commas.")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        state, reason = cleaned.get("state"), cleaned.get("state_reason")
+        if state is not None and state != ENABLED and reason is not None and not reason.strip():
+            self.add_error("state_reason", f"Say why it is {state}.")
+        return cleaned
 
 
 def provider_form(of_class: ResourceClass | None, image: Image | None, data: Mapping[str, Any] | None) -> ProviderForm:
@@ -111,10 +118,19 @@ def new_provider(of_class: ResourceClass, cleaned: Mapping[str, Any]) -> NewProv
 def changes_of(image: Image, cleaned: Mapping[str, Any]) -> Changes:
     """What differs between the form and the provider as it is; the rest is left alone."""
     before = _plain(image)
+    cleaned = _without_old_reason(before, cleaned)
     inventory = {n: i for n, i in _inventory(cleaned).items() if i != _inventory_of(image).get(n)}
     has, of_class = image["properties"], known_class(image["resource_class"])
     properties = {n: v for n, v in _properties(of_class, cleaned).items() if v != has.get(n)}
     return Changes({n: cleaned[n] for n in PLAIN if cleaned[n] != before[n]}, inventory, properties)
+
+
+def _without_old_reason(before: Mapping[str, Any], cleaned: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Who enables a provider leaves the field as it was, mostly: why it was disabled is no reason for being enabled."""
+    is_enabled = cleaned["state"] == ENABLED and before["state"] != ENABLED
+    return (
+        {**cleaned, "state_reason": ""} if is_enabled and cleaned["state_reason"] == before["state_reason"] else cleaned
+    )
 
 
 def field_of_domain(name: str) -> str:

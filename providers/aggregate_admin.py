@@ -95,7 +95,7 @@ class AggregateAdmin(RecordAdmin):
     def change(self, record: Aggregate, cleaned: Mapping[str, Any]) -> Aggregate:
         return aggregates.change(record.name, int(cleaned[VERSION]), _said(cleaned))
 
-    def remove(self, record: Aggregate) -> None:
+    def remove(self, record: Aggregate, who: str) -> None:
         aggregates.delete(record.name)
 
     def field_of(self, error: Exception) -> str | None:

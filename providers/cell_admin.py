@@ -51,5 +51,5 @@ class CellAdmin(RecordAdmin):
     def change(self, record: Cell, cleaned: Mapping[str, Any]) -> Cell:
         return cells.change(record.name, cleaned["state"], cleaned["description"])
 
-    def remove(self, record: Cell) -> None:
+    def remove(self, record: Cell, who: str) -> None:
         cells.delete(record.name)

@@ -6,13 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from events.types import PROVIDER_CHANGED, News
+from providers.history import INVENTORY, STATE, in_words, remember
 from providers.image import image_of
 from providers.inventory import Inventory, check_inventory, check_properties
 from providers.own_row import Key, update
 from providers.projection import project_now
 from providers.records import OwnRow, Tree, read_provider
 from providers.refusals import Busy, Conflict, Invalid, NotFound
-from providers.register import amount_columns, property_columns
+from providers.register import ENABLED, amount_columns, property_columns
+from providers.subtree import count, on_subtree
 from scheduler.types import PropertyValue
 from store.lwt import Applied
 from store.session import keyspace, write, write_many
@@ -30,8 +32,8 @@ class Changes:
     properties: Mapping[str, PropertyValue]
 
 
-def change(provider_id: UUID, state_version: int, changes: Changes) -> tuple[Tree, OwnRow]:
-    """Applies the changes if the provider is still as it was when they were decided.
+def change(provider_id: UUID, state_version: int, changes: Changes, who: str = "") -> tuple[Tree, OwnRow]:
+    """Applies the changes if the provider is still as it was when they were decided; `who` is for its history.
 
     Raises NotFound, Invalid, Conflict (state_version is stale; carries the current provider), Undecided.
     """
@@ -40,7 +42,9 @@ def change(provider_id: UUID, state_version: int, changes: Changes) -> tuple[Tre
         if own.state_version != state_version:
             break
         if _apply(tree, own, changes):
-            return _told(tree, own, changes)
+            after = _told(tree, own, changes)
+            _remember(own, changes, who, after[0])
+            return after
     tree, own = read_provider(provider_id)
     raise Conflict(
         f"state_version {state_version} is stale: it is {own.state_version} now; read the provider again and repeat",
@@ -132,6 +136,22 @@ def _told(tree: Tree, own: OwnRow, changes: Changes) -> tuple[Tree, OwnRow]:
     if own.id not in after.providers:
         raise NotFound(f"no provider {own.id}: it was removed meanwhile")
     return after, after.providers[own.id]
+
+
+def _remember(own: OwnRow, changes: Changes, who: str, after: Tree) -> None:
+    """After the fact, in the provider's history: its state with the reason, and its amounts."""
+    state, reason = own.row["state"], own.row["state_reason"] or ""
+    now = changes.columns.get("state", state)
+    why = changes.columns.get("state_reason", reason)
+    if (now, why) != (state, reason):
+        stops = now != ENABLED and now != state
+        on_it = count(on_subtree(after, own.id)) if stops else None
+        remember(after.home, own.id, who, STATE, state, now, why, on_it)
+    before = inventory_of(own)
+    for name, one in changes.inventory.items():
+        if one != before.get(name):
+            texts = (f"{name} {in_words(before.get(name))}", f"{name} {in_words(one)}")
+            remember(after.home, own.id, who, INVENTORY, *texts)
 
 
 def _rename(own: OwnRow, name: str) -> None:

@@ -72,7 +72,7 @@ class ResourceClassAdmin(RecordAdmin):
     def create(self, cleaned: Mapping[str, Any]) -> ResourceClass:
         return own_class.create(cleaned["name"], cleaned["columns"])
 
-    def remove(self, record: ResourceClass) -> None:
+    def remove(self, record: ResourceClass, who: str) -> None:
         count = count_providers(record.name)
         if count:
             many = f"{count} provider{'s' if count != 1 else ''}"

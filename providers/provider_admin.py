@@ -24,7 +24,7 @@ from providers.resource_classes import custom
 from providers.resource_classes.kind import AMOUNT, ResourceClass
 from providers.resource_classes.registry import BUILT_IN, known_class, resource_class
 from store.record_admin import RecordAdmin
-from store.record_forms import VERSION
+from store.record_forms import VERSION, WHO
 from store.record_pages import ListFilter, ListPage, Section
 
 
@@ -131,10 +131,10 @@ class ProviderAdmin(RecordAdmin):
 
     def change(self, record: Image, cleaned: Mapping[str, Any]) -> Image:
         version = int(cleaned[VERSION])
-        return image_with_alive(*change(UUID(record["id"]), version, changes_of(record, cleaned)))
+        return image_with_alive(*change(UUID(record["id"]), version, changes_of(record, cleaned), cleaned[WHO]))
 
-    def remove(self, record: Image) -> None:
-        remove(UUID(record["id"]))
+    def remove(self, record: Image, who: str) -> None:
+        remove(UUID(record["id"]), who)
 
     def field_of(self, error: Exception) -> str | None:
         return field_of_domain(error.field) if isinstance(error, Invalid) else None

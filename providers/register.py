@@ -23,7 +23,8 @@ from store.home import Home
 from store.lwt import Refused
 from store.session import keyspace, read, write_many
 
-STATES = ("enabled", "disabled", "draining")
+ENABLED, DISABLED, DRAINING = "enabled", "disabled", "draining"
+STATES = (ENABLED, DISABLED, DRAINING)
 HEARTBEATS = ("agent", "none")
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from events.types import PROVIDER_REMOVED, News
 from providers.heartbeat import silence
+from providers.history import REMOVED, remember
 from providers.own_row import Key, delete
 from providers.records import Location, Tree, locate, read_tree
 from providers.refusals import Busy, Conflict, NotFound
@@ -15,8 +16,11 @@ from store.session import keyspace, write_many
 TRIES = 8
 
 
-def remove(provider_id: UUID) -> None:
-    """Raises NotFound, Conflict (it has claims, instances or children; says how many), Undecided."""
+def remove(provider_id: UUID, who: str = "", why: str = "") -> None:
+    """`who` and `why` are for its history, which stays.
+
+    Raises NotFound, Conflict (it has claims, instances or children; says how many), Undecided.
+    """
     location = locate(provider_id)
     put_on(location)
     name = ""
@@ -30,6 +34,7 @@ def remove(provider_id: UUID) -> None:
         _refuse_while_in_use(tree, provider_id)
         name = tree.providers[provider_id].row["name"]
         if isinstance(delete(Key(location.home, location.root_id, provider_id), tree.generation), Applied):
+            remember(location.home, provider_id, who, REMOVED, tree.providers[provider_id].row["state"], why=why)
             _clear_up(location, name)
             return
     raise Busy(f"provider {provider_id} is being changed by others all the time; repeat")

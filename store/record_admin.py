@@ -19,7 +19,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from store.record_forms import VERSION, carry_version, hidden_fields, open_only
+from store.record_forms import VERSION, WHO, carry_version, hidden_fields, open_only
 from store.record_history import write_entry
 from store.record_lists import CURSOR, SEARCH, headers, list_context, rows
 from store.record_pages import ListFilter, ListPage, Section, Selection, Shown
@@ -121,14 +121,14 @@ class RecordAdmin(_ModelAdmin):
         return ()
 
     def create(self, cleaned: Mapping[str, Any]) -> Any:
-        """Makes the record by domain functions; returns it. Raises one of `refused`."""
+        """Makes the record by domain functions; returns it. `cleaned[WHO]` is the user. Raises one of `refused`."""
         raise NotImplementedError
 
     def change(self, record: Any, cleaned: Mapping[str, Any]) -> Any:
         """Changes the record by domain functions; `cleaned[VERSION]` is the version the form was opened with."""
         raise NotImplementedError
 
-    def remove(self, record: Any) -> None:
+    def remove(self, record: Any, who: str) -> None:
         raise NotImplementedError
 
     def field_of(self, error: Exception) -> str | None:
@@ -202,6 +202,7 @@ class RecordAdmin(_ModelAdmin):
             return self._answer(request, "admin/records/detail.html", self._facts(request, shown))
         form = self._form(request, shown, may_write)
         if request.method == "POST" and form.is_valid():
+            form.cleaned_data[WHO] = request.user.get_username()
             saved = save(self, form, shown)
             if saved is not None:
                 said = construct_change_message(form, [], not shown)
@@ -219,7 +220,7 @@ class RecordAdmin(_ModelAdmin):
         refusal = ""
         if request.method == "POST":
             try:
-                self.remove(shown.record)
+                self.remove(shown.record, request.user.get_username())
                 write_entry(request.user, self.model, shown, DELETION, [])
                 return self.response_delete(request, str(shown), shown.pk)
             except self.not_found:

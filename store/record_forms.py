@@ -7,6 +7,7 @@ from django import forms
 from django.contrib.admin.models import LogEntry
 
 VERSION = "state_version"  # the hidden field with the version that a form was opened with
+WHO = "who"  # in what a form says, who said it
 
 
 def carry_version(form: forms.Form, version: str) -> None:

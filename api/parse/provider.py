@@ -8,11 +8,11 @@ from api.fields import LABEL, Fields
 from providers.change import Changes
 from providers.inventory import Inventory
 from providers.parts import Part
-from providers.register import HEARTBEATS, STATES, NewProvider
+from providers.register import DISABLED, DRAINING, ENABLED, HEARTBEATS, STATES, NewProvider
 from scheduler.types import PropertyValue
 
 IMMUTABLE = ("id", "cell", "resource_class", "parent")
-DRAINING = frozenset({"state", "state_reason", "state_version"})  # all that an operator may change
+SERVICE = frozenset({"state", "state_reason", "state_version"})  # all that an operator may change
 RATIO = 1000.0
 MOST_PARTS = 64  # of one host
 
@@ -28,7 +28,8 @@ class Report:
     has_parts: bool = False
 
 
-def new_provider(body: Fields) -> NewProvider:
+def new_provider(body: Fields, says_why: bool) -> NewProvider:
+    """`says_why`: since 1.2 a provider that is disabled or draining has a reason."""
     rack, zone = _failure_domain(body)
     found = NewProvider(
         name=body.label("name"),
@@ -46,12 +47,15 @@ def new_provider(body: Fields) -> NewProvider:
         zone=zone or "",
         heartbeat=body.choice("heartbeat", HEARTBEATS, "agent"),
     )
+    if says_why:
+        _demand_reason(body, found.state, found.state_reason)
     body.done()
     return found
 
 
-def provider_change(body: Fields, current: Mapping[str, Inventory]) -> tuple[int, Changes]:
-    """The state_version it was based on, and the changes. `current` fills what an inventory entry leaves out."""
+def provider_change(body: Fields, current: Mapping[str, Inventory], state: str, says_why: bool) -> tuple[int, Changes]:
+    """The state_version it was based on, and the changes. `current` fills what an inventory entry leaves out; `state`
+    is the provider's. `says_why`: since 1.2 who disables or drains says why, and who enables takes the reason back."""
     for name in IMMUTABLE:
         if name in body:
             body.take(name)
@@ -60,16 +64,27 @@ def provider_change(body: Fields, current: Mapping[str, Inventory]) -> tuple[int
         body.take("amounts")
         body.wrong("amounts", "is the provider's record: change `inventory`")
     state_version = body.whole("state_version", least=1)
-    changes = Changes(_columns(body), _inventory(body, current), _properties(body))
+    columns = _columns(body)
+    if says_why and columns.get("state") == ENABLED:
+        columns.setdefault("state_reason", "")
+    elif says_why and ("state" in columns or "state_reason" in columns):
+        _demand_reason(body, columns.get("state", state), columns.get("state_reason", ""))
+    changes = Changes(columns, _inventory(body, current), _properties(body))
     if not (changes.columns or changes.inventory or changes.properties):
         body.wrong("", "names nothing to change")
     body.done()
     return state_version, changes
 
 
+def _demand_reason(body: Fields, state: str, reason: str) -> None:
+    is_noted = any(one.field == "state_reason" for one in body.errors)
+    if state in (DISABLED, DRAINING) and not reason.strip() and not is_noted:
+        body.wrong("state_reason", f"is required: say why it is {state}")
+
+
 def drains_only(body: Fields) -> bool:
     """Whether a change is one that an operator may make: taking a provider out of service or back."""
-    return set(body.names()) <= DRAINING
+    return set(body.names()) <= SERVICE
 
 
 def report(body: Fields, since_1_2: bool) -> Report:

@@ -5,13 +5,14 @@ The tests hold every answer against these, so that the document cannot rot.
 
 from typing import Any
 
-from api.shapes import cell, claim, event, headroom, policy, problem, promote, provider, request, schedule
+from api.shapes import cell, claim, event, headroom, operate, policy, problem, promote, provider, request, schedule
 from api.shapes.build import ref
 
 SHAPES: dict[str, dict[str, Any]] = {
     **problem.SHAPES,
     **cell.SHAPES,
     **provider.SHAPES,
+    **operate.SHAPES,
     **policy.SHAPES,
     **claim.SHAPES,
     **schedule.SHAPES,

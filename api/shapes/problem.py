@@ -7,7 +7,7 @@ SHAPES: dict[str, Shape] = {
     "Problem": {
         "type": "object",
         "description": "RFC 9457. Some codes have more members: `current`, `claim_state`, `explain`, `attempts`, "
-        "`changed`.",
+        "`changed`, `left`, `alive`.",
         "required": ["type", "title", "status", "detail", "code", "request_id"],
         "properties": {
             "type": TEXT,
@@ -22,6 +22,8 @@ SHAPES: dict[str, Shape] = {
             "explain": ref("Explanation"),
             "attempts": WHOLE,
             "changed": some(ref("PlanProvider")),
+            "left": thing(claims=WHOLE, instances=WHOLE),
+            "alive": some(thing(provider=UUID, name=TEXT)),
             "min_version": TEXT,
             "max_version": TEXT,
         },

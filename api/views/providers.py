@@ -1,5 +1,9 @@
 """`/api/providers`, as people and programs see them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
 from django.http import HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -8,13 +12,14 @@ from api import tokens
 from api.answers import answer, nothing
 from api.describe import describes
 from api.images import Image, provider_image
+from api.microversions import at_least
 from api.paging import page, read_paging
 from api.parse.provider import drains_only, new_provider, provider_change
 from api.view import View, identifier
 from providers.change import change, inventory_of
 from providers.find import ProviderFilter, image_with_alive, list_providers
 from providers.records import OwnRow, Tree, locate, read_provider
-from providers.refusals import Conflict
+from providers.refusals import Conflict, NotFound
 from providers.register import STATES, register
 from providers.remove import remove
 from store.record_roles import ADMIN, OPERATOR, VIEWER
@@ -44,7 +49,7 @@ class Providers(View):
     @describes("Register a provider", body="NewProvider", answers={201: "Provider"}, errors=("conflict",))
     def post(self, request: Request) -> HttpResponse:
         self.no_query()
-        image = shown(*register(new_provider(self.body())))
+        image = shown(*register(new_provider(self.body(), at_least(request._request, "1.2"))))
         return answer(image, 201, {"Location": f"/api/providers/{image['id']}"})
 
 
@@ -71,19 +76,21 @@ class Provider(View):
             )
         found = identifier(provider_id, "provider")
         _, own = read_provider(found)
-        state_version, changes = provider_change(body, inventory_of(own))
-        try:
-            return answer(shown(*change(found, state_version, changes)))
-        except Conflict as conflict:
-            if conflict.current is not None:
-                conflict.current = shown(*read_provider(found))
-            raise
+        state_version, changes = provider_change(
+            body, inventory_of(own), own.row["state"], at_least(request._request, "1.2")
+        )
+        with showing_current(found):
+            return answer(shown(*change(found, state_version, changes, self.caller().username)))
 
     @describes("Delete a provider that nothing is on", answers={204: None}, errors=("not_found", "conflict"))
     def delete(self, request: Request, provider_id: str) -> HttpResponse:
         self.no_query()
         found = identifier(provider_id, "provider")
-        remove(found)
+        try:
+            remove(found, self.caller().username)
+        except NotFound:
+            tokens.revoke(provider_id=found)  # whoever removed it may have died before this
+            raise
         tokens.revoke(provider_id=found)
         return nothing()
 
@@ -115,3 +122,14 @@ class ProviderToken(View):
 
 def shown(tree: Tree, own: OwnRow) -> Image:
     return provider_image(image_with_alive(tree, own))
+
+
+@contextmanager
+def showing_current(provider_id: UUID) -> Iterator[None]:
+    """A conflict that shows the provider as it is now shows it as the API does."""
+    try:
+        yield
+    except Conflict as conflict:
+        if conflict.current is not None:
+            conflict.current = shown(*read_provider(provider_id))
+        raise

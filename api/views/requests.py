@@ -7,11 +7,14 @@ from rest_framework.request import Request
 from api.answers import answer, nothing
 from api.authenticate import AGENT
 from api.describe import describes
+from api.fields import REQUIRED
 from api.images import request_image, request_life_image
+from api.microversions import at_least
 from api.paging import page, read_paging
 from api.parse.agent import reason
 from api.view import View, identifier
 from conductor.find import RequestFilter, list_requests, read_request
+from conductor.force import force_end
 from conductor.progress import destroyed
 from conductor.release import delete_request
 from conductor.states import ALL, RELEASING
@@ -54,17 +57,27 @@ class OneRequest(View):
         "Destroy its instances, or cancel it",
         answers={204: None, 202: "Releasing"},
         errors=("not_found", "conflict"),
-        parameters={"force": ("true", "false"), "reason": "label"},
+        parameters={
+            "force": ("true", "false"),
+            "reason": "label",
+            "even_if_alive": ("true", "false"),
+        },
     )
     def delete(self, request: Request, request_id: str) -> HttpResponse:
         query = self.query()
         force = query.truth("force")
-        why = query.label("reason", "deleted")
+        says_why = force and at_least(request._request, "1.2")
+        why = query.label("reason", REQUIRED if says_why else "deleted")
+        even_if_alive = says_why and query.truth("even_if_alive")
+        if says_why and why and not why.strip():
+            query.wrong("reason", "must say something")
         query.done()
         if force and not self.caller().at_least(ADMIN):
             raise exceptions.PermissionDenied("force does not wait for the host: it needs the role admin")
         found = identifier(request_id, "request")
-        if delete_request(found, self.caller().username, why, force):
+        who = self.caller().username
+        done = force_end(found, who, why, even_if_alive) if says_why else delete_request(found, who, why, force)
+        if done:
             return nothing()
         where = {"Location": f"/api/requests/{found}"}
         return answer({"request_id": found, "state": RELEASING}, 202, where)

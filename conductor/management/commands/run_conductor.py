@@ -14,6 +14,7 @@ from conductor.recover import recover_cell
 from conductor.retire import retire_ended
 from conductor.sweep import shards_in_turn, sweep_claims, sweep_shard
 from providers import cells
+from providers.maintenance import begin_and_end_windows
 from providers.unprojected import finish
 from store.failures import SchemaMissing, StoreUnavailable
 from store.home import Home
@@ -37,6 +38,7 @@ class Command(BaseCommand):
         self.stdout.flush()
         if options["once"]:
             finish_work()
+            keep_windows()
             retire_work()
             sweep_all()
             return
@@ -44,7 +46,7 @@ class Command(BaseCommand):
         retiring = threading.Thread(target=repeat, args=(retire_work, RETIRE_EVERY, stop), daemon=True)
         retiring.start()
         threading.Thread(target=repeat, args=(WatchHosts(), settings.LIVENESS_INTERVAL, stop), daemon=True).start()
-        for sweep in (SweepShards(), SweepClaims()):
+        for sweep in (SweepShards(), SweepClaims(), keep_windows):
             threading.Thread(target=repeat, args=(sweep, settings.CONDUCTOR_INTERVAL, stop), daemon=True).start()
         repeat(finish_work, settings.CONDUCTOR_INTERVAL, stop)
         self.stdout.write("conductor: stopped")
@@ -68,6 +70,12 @@ def finish_work() -> None:
         moved = recover_cell(home) + finish(home)
         if moved:
             log.info("cell %s: %d requests and providers moved on", home.cell, moved)
+
+
+def keep_windows() -> None:
+    """Maintenance that is due begins, and ends."""
+    for home in cells.all_homes():
+        begin_and_end_windows(home)
 
 
 def retire_work() -> None:

@@ -49,6 +49,7 @@ NAMES = {
     "request_id": NOWHERE,
     "claim_id": NOWHERE,
     "version": "999999",
+    "window_id": NOWHERE,
 }
 
 
@@ -126,6 +127,11 @@ def test_the_list_of_routes_is_the_contracts():
         "/api/providers/{provider_id}/heartbeat",
         "/api/providers/{provider_id}/report",
         "/api/providers/{provider_id}/token",
+        "/api/providers/{provider_id}/history",
+        "/api/providers/{provider_id}/drain",
+        "/api/providers/{provider_id}/maintenance",
+        "/api/providers/{provider_id}/maintenance/{window_id}",
+        "/api/providers/{provider_id}/decommission",
         "/api/explain",
         "/api/requests/{request_id}/explain",
         "/api/schedule",
