@@ -14,6 +14,9 @@ from django.urls import URLPattern, path
 from api import tokens
 from api.agent_token_admin import token_page
 from api.models import Token
+from api.provider_admin import OwnClassProviderAdmin, ProviderAdmin
+
+__all__ = ["OwnClassProviderAdmin", "ProviderAdmin", "TokenAdmin"]
 
 
 @admin.register(Token)

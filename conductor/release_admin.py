@@ -1,8 +1,9 @@
 """Takes claims and requests back in the admin: pages that say what will happen, ask, and then tell what did."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -16,6 +17,7 @@ from claims.find import find
 from claims.models import ClaimRecord
 from claims.release import NOT_STARTED
 from conductor.find import read_request
+from conductor.force import force_end
 from conductor.models import RequestRecord
 from conductor.release import delete_request, release_claim
 from conductor.states import ENDED
@@ -48,15 +50,20 @@ class EndForm(forms.Form):
         help_text="For a host that is dead and stays dead. What still runs there is not stopped, and its room is sold "
         "again. Needs a reason.",
     )
+    even_if_alive = forms.BooleanField(
+        label="Even if a host is alive",
+        required=False,
+        help_text="Without this, force is refused while a host that is at work on it is heard from.",
+    )
 
     def __init__(self, data: Any, may_force: bool) -> None:
         super().__init__(data)
         if not may_force:
-            del self.fields["force"]
+            del self.fields["force"], self.fields["even_if_alive"]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("force") and not cleaned.get("reason"):
+        if cleaned.get("force") and not cleaned.get("reason", "").strip():
             self.add_error("reason", "Say why no host is waited for.")
         return cleaned
 
@@ -200,7 +207,7 @@ def end_page(admin: RecordAdmin, request: HttpRequest, shown: Shown) -> HttpResp
         force = bool(form.cleaned_data.get("force"))
         why = form.cleaned_data["reason"] or "deleted in the admin"
         try:
-            done = delete_request(view.request_id, request.user.get_username(), why, force)
+            done = _end(view.request_id, request.user.get_username(), why, form.cleaned_data)
         except REFUSED as error:
             refusal = f"Not done: {error}"
         except StoreUnavailable as error:
@@ -214,6 +221,12 @@ def end_page(admin: RecordAdmin, request: HttpRequest, shown: Shown) -> HttpResp
     yes = "" if view.state in ENDED else "Yes, end it"
     sections = [_what_ends(view)]
     return admin.confirm(request, shown, "Delete", question, yes, form=form, refusal=refusal, sections=sections)
+
+
+def _end(request_id: UUID, who: str, why: str, asked: Mapping[str, Any]) -> bool:
+    if asked.get("force"):
+        return force_end(request_id, who, why, bool(asked.get("even_if_alive")))
+    return delete_request(request_id, who, why)
 
 
 def _tell_end(admin: RecordAdmin, request: HttpRequest, done: bool) -> None:

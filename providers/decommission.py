@@ -22,12 +22,11 @@ class NotEmpty(Conflict):
     """It drains; this much is left."""
 
     def __init__(self, drain: Drain) -> None:
-        claims, instances = drain.claims, drain.instances
         super().__init__(
-            f"{drain.own.row['name']} is draining: {claims} claims and {instances} instances are left; "
+            f"{drain.own.row['name']} is draining, claims left: {drain.claims}, instances: {drain.instances}; "
             "it is removed when you repeat this after they are gone (delete their requests, or wait)"
         )
-        self.left = {"claims": claims, "instances": instances}
+        self.left = {"claims": drain.claims, "instances": drain.instances}
 
 
 def decommission(provider_id: UUID, reason: str, who: str, revoke: Callable[[UUID], object]) -> None:

@@ -179,3 +179,29 @@ class HeartbeatRecord(RecordModel):
         app_label = "providers"
         managed = False
         verbose_name = "heartbeat"
+
+
+class MaintenanceRecord(RecordModel):
+    """A maintenance window that is planned or goes on."""
+
+    __table_name__ = "maintenance_windows"
+    __scope__ = PER_DATACENTER
+    __written_by__ = "providers.maintenance, providers.maintenance_windows"
+
+    cell = columns.Text(partition_key=True)
+    provider_id = columns.UUID(primary_key=True)
+    id = columns.UUID(primary_key=True)
+    name = columns.Text()
+    resource_class = columns.Text()
+    from_at = columns.DateTime()
+    until_at = columns.DateTime()
+    reason = columns.Text()
+    planned_by = columns.Text()
+    planned_at = columns.DateTime()
+    begun_at = columns.DateTime()
+    cancelled_by = columns.Text()
+
+    class Meta:
+        app_label = "providers"
+        managed = False
+        verbose_name = "maintenance window"

@@ -11,7 +11,8 @@ from conductor.find import read_request
 from conductor.place import schedule
 from conductor.progress import built, not_built
 from conductor.types import ScheduleRequest
-from providers.records import read_provider
+from providers.heartbeat import silence
+from providers.records import locate, read_provider
 from providers.refusals import Busy, NotFound
 from scheduler.types import Resource
 from store.failures import StoreUnavailable
@@ -207,6 +208,10 @@ def test_a_dead_hosts_instance_is_given_up_by_force_with_a_reason_by_admins_alon
     refused = admin.post(url, {"reason": "", "force": "on"})
     assert "Say why no host is waited for." in refused.content.decode()
     assert state(request_id) == "releasing"
+    alive = admin.post(url, {"reason": "its rack burnt down", "force": "on"})
+    assert f"alive: {own.row['name']}" in alive.content.decode()
+    assert state(request_id) == "releasing"
+    silence(locate(own.id))
     admin.post(url, {"reason": "its rack burnt down", "force": "on"})
     assert (state(request_id), available(own)) == ("released", 8)
     assert "Forced to end: its rack burnt down" in admin.get(f"{REQUESTS}{request_id}/history/").content.decode()

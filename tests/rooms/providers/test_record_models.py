@@ -11,6 +11,7 @@ from providers.models import (
     AggregateRecord,
     CellRecord,
     HeartbeatRecord,
+    MaintenanceRecord,
     OwnClassRecord,
     ProviderRecord,
     ResourceClassRecord,
@@ -52,7 +53,7 @@ def test_a_global_record_has_all_columns_of_its_table(cassandra: object, model: 
     assert shape(model) == schema(keyspace(), model.__table_name__)
 
 
-@pytest.mark.parametrize("model", [HeartbeatRecord, EventRecord])
+@pytest.mark.parametrize("model", [HeartbeatRecord, EventRecord, MaintenanceRecord])
 def test_a_record_of_a_data_centre_has_all_columns_of_its_table(cassandra: object, model: Any) -> None:
     assert shape(model) == schema(keyspace(datacenters()[0]), model.__table_name__)
 
