@@ -1,12 +1,13 @@
 """Providers in the admin, as providers/provider_admin.py shows them, with what only this room knows of: the requests on
 them, and their agents' tokens, which go with them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin import widgets
 from django.contrib.admin.models import DELETION
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -14,10 +15,12 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
 from api import tokens
+from api.parse.operate import OF_STATE
 from conductor.drain_admin import drain_page, touched_sections
 from providers import provider_admin
-from providers.admin_fields import label_field
+from providers.admin_fields import printable
 from providers.admin_filters import REFUSED
+from providers.amounts_admin import amounts_page
 from providers.changes_admin import changes_page
 from providers.decommission import NotEmpty, decommission
 from providers.drain import read_drain
@@ -26,20 +29,22 @@ from providers.models import RECORDS, OwnClassRecord
 from providers.operate_sections import drain_progress
 from providers.refusals import NotFound
 from providers.register import DRAINING
+from providers.resource_classes.registry import BUILT_IN
 from providers.subtree import subtree
 from store.failures import StoreUnavailable
 from store.record_history import write_entry
-from store.record_pages import Shown
+from store.record_pages import Selection, Shown
 from store.record_reachable import reachable
 from store.record_roles import ADMIN, OPERATOR, role_of
 
 
 class DecommissionForm(forms.Form):
-    reason = label_field("Reason", help_text="Stands in its state, and in its history, which stays.")
-
-    def __init__(self, data: Mapping[str, Any] | None) -> None:
-        super().__init__(data)
-        self.fields["reason"].max_length = 200
+    reason = forms.CharField(
+        max_length=OF_STATE,
+        validators=[printable],
+        widget=widgets.AdminTextInputWidget,
+        help_text="Stands in its state, and in its history, which stays.",
+    )
 
 
 class Operated:
@@ -52,8 +57,26 @@ class Operated:
                 path(f"<uuid:provider_id>/{name}/", self.admin_site.admin_view(view), name=self._view(name))
                 for name, view in pages.items()
             ),
+            *(
+                [path("amounts/", self.admin_site.admin_view(self.amounts_view), name=self._view("amounts"))]
+                if self.class_name in BUILT_IN
+                else []
+            ),
             *super().get_urls(),
         ]
+
+    def offered(self) -> Selection | None:
+        """Of an operator's own classes each has other amounts: those are set by the API."""
+        if self.class_name not in BUILT_IN:
+            return None
+        return Selection("Reserved amounts and ratios of the chosen…", self._view("amounts"), "provider", (ADMIN,))
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        for name, value in obj.record["available"].items():
+            if value < 0:
+                text = f"{name}: available is {value}. Nothing more is claimed until so much came back."
+                self.message_user(request, text, messages.WARNING)
+        return super().response_change(request, obj)
 
     def tools(self, request: HttpRequest, record: Image) -> Sequence[tuple[str, str]]:
         role, is_root = role_of(request.user), record["parent"] is None
@@ -62,6 +85,9 @@ class Operated:
         if is_root and role in (OPERATOR, ADMIN):
             plan = f"{reverse('admin:providers_maintenancerecord_add')}?provider={record['id']}"
             tools.append(("Plan maintenance…", plan))
+        if role == ADMIN and self.class_name in BUILT_IN:
+            amounts = f"{reverse('admin:' + self._view('amounts'))}?provider={record['id']}"
+            tools.append(("Reserve or overcommit…", amounts))
         if role == ADMIN:
             tools.append(("Decommission…", self._url("decommission", record)))
         return [*tools, *super().tools(request, record)]
@@ -81,6 +107,10 @@ class Operated:
     @reachable
     def changes_view(self, request: HttpRequest, provider_id: UUID) -> HttpResponse:
         return self._page(request, provider_id, changes_page)
+
+    @reachable
+    def amounts_view(self, request: HttpRequest) -> HttpResponse:
+        return amounts_page(self, request, BUILT_IN[self.class_name])
 
     @reachable
     def decommission_view(self, request: HttpRequest, provider_id: UUID) -> HttpResponse:

@@ -11,6 +11,7 @@ from api.views.claims import Building, Claim, Claims, Consume, Failed
 from api.views.events import Events
 from api.views.explain import Explain, RequestExplain
 from api.views.headroom import Headroom
+from api.views.inventory import KeptAmounts
 from api.views.operate import (
     MaintenanceWindow,
     ProviderDecommission,
@@ -72,6 +73,7 @@ urlpatterns: list[URLPattern] = [
     path("policy/versions/<str:version>/restore", PolicyRestore.as_view(), name="policy-restore"),
     path("policy/shadow", PolicyShadow.as_view(), name="policy-shadow"),
     path("policy/differences", PolicyDifferences.as_view(), name="policy-differences"),
+    path("inventory", KeptAmounts.as_view(), name="inventory"),
     path("capacity", Capacity.as_view(), name="capacity"),
     path("headroom", Headroom.as_view(), name="headroom"),
     path("events", Events.as_view(), name="events"),

@@ -59,13 +59,15 @@ class ProviderAdmin(RecordAdmin):
 
     def list_filters(self) -> Sequence[ListFilter]:
         states = tuple((state, state) for state in STATES)
-        return [cell_filter(), ListFilter("state", "state", states), ListFilter("trait", "trait")]
+        texts = (ListFilter("trait", "trait"), ListFilter("aggregate", "aggregate"))
+        return [cell_filter(), ListFilter("state", "state", states), *texts]
 
     def list_page(self, filters: Mapping[str, str], search: str, limit: int, cursor: str | None) -> ListPage:
         wanted = ProviderFilter(
             cell=filters["cell"],
             state=filters["state"],
             trait=filters["trait"],
+            aggregate=filters["aggregate"],
             name=search,
             resource_class=self.class_name,
         )
@@ -211,9 +213,8 @@ def _one_class_after_another(
     """The cursor carries the class it is in: `name~cursor`."""
     at, _, inner = (cursor or "").partition("~")
     start = names.index(at) if at in names else 0
-    wanted = ProviderFilter(
-        cell=filters["cell"], state=filters["state"], trait=filters["trait"], name=search, resource_class=names[start]
-    )
+    asked = {name: filters[name] for name in ("cell", "state", "trait", "aggregate")}
+    wanted = ProviderFilter(**asked, name=search, resource_class=names[start])
     page = list_providers(wanted, limit, inner or None)
     if page.next:
         return ListPage(page.results, f"{names[start]}~{page.next}")

@@ -79,6 +79,9 @@ class RecordAdmin(_ModelAdmin):
     def list_columns(self) -> tuple[str, ...]:
         return self.columns
 
+    def offered(self) -> Selection | None:
+        return self.selection
+
     def value(self, record: Any, column: str) -> Any:
         """A cell of the list."""
         method = getattr(self, column, None)
@@ -183,8 +186,8 @@ class RecordAdmin(_ModelAdmin):
             "rows": rows(self, page.records),
             **list_context(filters, asked, search, cursor, page.next),
         }
-        if self.selection is not None and role_of(request.user) in (OPERATOR, ADMIN):
-            context |= {"selection": self.selection, "selection_url": reverse(f"admin:{self.selection.view}")}
+        if (chosen := self.offered()) is not None and role_of(request.user) in chosen.roles:
+            context |= {"selection": chosen, "selection_url": reverse(f"admin:{chosen.view}")}
         return self._answer(request, self.list_template, context)
 
     @reachable

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from store.record_roles import ADMIN, OPERATOR
+
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
@@ -36,11 +38,12 @@ class Row(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What may be done with several records of a list: a page (the name of its url in the admin), which gets the chosen
-    keys as `field` in its query and asks before it does anything."""
+    keys as `field` in its query and asks before it does anything. Offered to those with one of the `roles`."""
 
     label: str
     view: str
     field: str
+    roles: tuple[str, ...] = (OPERATOR, ADMIN)
 
 
 @dataclass(frozen=True, slots=True)

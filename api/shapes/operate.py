@@ -1,7 +1,26 @@
 """What operators do to a provider: its history, drains, maintenance, decommission."""
 
-from api.shapes.build import FLAG, LABEL, TEXT, TIME, UUID, WHOLE, Shape, either, maybe, page, ref, some, thing
-from api.shapes.provider import STATE
+from api.shapes.build import (
+    AMOUNT,
+    FLAG,
+    LABEL,
+    NUMBER,
+    TEXT,
+    TIME,
+    UUID,
+    WHOLE,
+    Shape,
+    either,
+    maybe,
+    optional,
+    page,
+    ref,
+    some,
+    table,
+    thing,
+)
+from api.shapes.provider import RATIO, STATE
+from providers.amounts import OUTCOMES
 from providers.history import WHAT
 
 REASON: Shape = {"type": "string", "minLength": 1, "maxLength": 255}
@@ -69,6 +88,34 @@ SHAPES: dict[str, Shape] = {
         id=UUID,
         **{"from": TIME, "until": TIME},
         reason={**REASON, "maxLength": 180},
+    ),
+    "KeptAmounts": thing(
+        "Of these providers (100 at the most), or of an aggregate's members of one class, a page at a time.",
+        "providers aggregate resource_class cell preview",
+        providers=some(UUID),
+        aggregate=LABEL,
+        resource_class=LABEL,
+        cell=LABEL,
+        inventory=table(optional(reserved=AMOUNT, allocation_ratio=RATIO)),
+        preview=FLAG,
+    ),
+    "Outlook": thing(
+        "`negative`: of what more is taken than there is, in words.",
+        provider=UUID,
+        name=TEXT,
+        outcome=either(*OUTCOMES),
+        columns=table(thing(**{"from": ref("ColumnOutlook"), "to": ref("ColumnOutlook")})),
+        negative=some(TEXT),
+        detail=TEXT,
+    ),
+    "OutlookPage": page("Outlook"),
+    "ColumnOutlook": thing(
+        "`for_sale` is total x allocation_ratio - reserved; `available` what nobody has of it.",
+        total=AMOUNT,
+        reserved=AMOUNT,
+        allocation_ratio=NUMBER,
+        for_sale=WHOLE,
+        available=WHOLE,
     ),
     "Decommission": thing(reason={**REASON, "maxLength": 200}),
 }

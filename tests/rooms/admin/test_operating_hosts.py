@@ -166,6 +166,7 @@ def test_a_host_leaves_for_good(host, browser, ask):
     request = ask(build=True)
     page = f"{HOSTS}{own.id}/decommission/"
     assert page in browser.get(f"{HOSTS}{own.id}/change/").content.decode()
+    assert "at most 200" in browser.post(page, {"reason": "x" * 201}).content.decode()
     asked = browser.post(page, {"reason": "sold"})
     assert "instances: 1" in asked.content.decode()
     assert state(own) == ("draining", "decommission: sold")
@@ -254,3 +255,82 @@ def test_a_list_of_nothing_and_garbled_questions(browser, cell):
     assert "not a cursor" in browser.get(WINDOWS, {"next": "x"}).context["refusal"]
     for key in ("x", f"{uuid.uuid4()}", f"{uuid.uuid4()}.{uuid.uuid4()}", "x.y"):
         assert browser.get(f"{WINDOWS}{key}/change/").status_code == 302
+
+
+class TestAmounts:
+    """Reserved amounts and ratios of the chosen providers."""
+
+    @pytest.fixture
+    def page(self, host):
+        hosts = [host(heartbeat="none"), host(heartbeat="none")]
+        return hosts, f"{HOSTS}amounts/?" + "&".join(f"provider={own.id}" for own in hosts)
+
+    def test_previewed_and_then_set(self, page, browser, ask):
+        hosts, url = page
+        ask(count=6)
+        sent = {"reserved_vcpus": "5", "ratio_vcpus": ""}
+        assert "reserved_vcpus" in browser.get(url).context["form"].fields
+        shown = browser.post(url, sent)
+        assert read_provider(hosts[0].id)[1].state_version == 1
+        told = rows(shown, "What becomes of them")
+        assert [row[2] for row in told] == ["vcpus", "vcpus"]
+        takes = [8 - read_provider(own.id)[1].available["vcpus"] for own in hosts]
+        said = [f"available becomes {3 - taken}" if taken > 3 else "changes" for taken in takes]
+        assert [row[1] for row in told] == said
+        assert any("becomes -" in one for one in said)
+        seen = shown.context["form"].data["seen"]
+        other = browser.post(url, {**sent, "reserved_vcpus": "6", "seen": seen})  # not what was previewed
+        assert read_provider(hosts[0].id)[1].state_version == 1
+        assert rows(other, "What becomes of them")
+        done = browser.post(url, {**sent, "seen": seen}, follow=True)
+        text = done.content.decode()
+        assert "Changed 2 of 2." in text
+        assert "vcpus: available is -" in text  # after the host's name
+        for own in hosts:
+            assert read_provider(own.id)[1].reserved["vcpus"] == 5
+            entry = LogEntry.objects.get(object_id=str(own.id))
+            assert entry.get_change_message() == "Set: vcpus 8 x 1 - 5"
+
+    def test_it_is_chosen_in_the_list_by_admins(self, page, sign_in, cell):
+        hosts, url = page
+        listed = sign_in("admin").get(HOSTS, {"cell": cell.name}).content.decode()
+        assert 'action="/admin/providers/computerecord/amounts/"' in listed
+        assert listed.count('name="provider"') == 2
+        assert 'name="provider"' not in sign_in("operator").get(HOSTS, {"cell": cell.name}).content.decode()
+        assert sign_in("operator").get(url).status_code == 403
+        assert (
+            f"{HOSTS}amounts/?provider={hosts[0].id}"
+            in sign_in("admin").get(f"{HOSTS}{hosts[0].id}/change/").content.decode()
+        )
+
+    def test_mistakes(self, page, browser):
+        hosts, url = page
+        assert "Fill in what is to change" in browser.post(url, {}).content.decode()
+        for sent in (
+            {"reserved_vcpus": "-1"},
+            {"reserved_vcpus": "x"},
+            {"ratio_vcpus": "1001"},
+            {"ratio_vcpus": "nan"},
+        ):
+            assert browser.post(url, sent).context["form"].errors, sent
+        refused = browser.post(url, {"reserved_vcpus": "9"})
+        assert all("Refused" in row[1] for row in rows(refused, "What becomes of them"))
+        assert "Yes, set them" not in refused.content.decode()
+        for query in ("", "?provider=x", f"?provider={hosts[0].id}&provider=y"):
+            answer = browser.get(f"{HOSTS}amounts/{query}", follow=True)
+            assert "Choose 1 to 100 providers." in answer.content.decode()
+        gone = browser.post(f"{HOSTS}amounts/?provider={uuid.uuid4()}", {"reserved_vcpus": "1"})
+        assert "no provider" in rows(gone, "What becomes of them")[0][1]
+
+    def test_its_own_form_says_what_is_negative(self, host, browser, opened, ask):
+        own = host(heartbeat="none")
+        ask(count=3)
+        page = f"{HOSTS}{own.id}/change/"
+        done = browser.post(page, opened(browser, page, reserved_vcpus=7), follow=True)
+        assert "vcpus: available is -5." in str(next(iter(done.context["messages"])))
+
+    def test_a_list_narrowed_to_an_aggregate(self, host, browser, cell):
+        inside, outside = host(aggregates=frozenset({"row-9"})), host()
+        text = browser.get(HOSTS, {"cell": cell.name, "aggregate": "row-9"}).content.decode()
+        assert inside.row["name"] in text
+        assert outside.row["name"] not in text

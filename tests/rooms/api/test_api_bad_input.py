@@ -153,6 +153,7 @@ def test_the_list_of_routes_is_the_contracts():
         "/api/policy/versions/{version}/restore",
         "/api/policy/shadow",
         "/api/policy/differences",
+        "/api/inventory",
         "/api/capacity",
         "/api/events",
         "/api/headroom",

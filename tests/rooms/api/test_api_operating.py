@@ -358,3 +358,88 @@ class TestForce:
         assert admin.delete(f"{path}?force=true&even_if_alive=true").fields == {"even_if_alive"}
         assert v12["admin"].delete(f"{path}?even_if_alive=true").fields == {"even_if_alive"}  # without force
         assert admin.delete(f"{path}?force=true").status == 204
+
+
+class TestKeptAmounts:
+    def test_what_it_would_come_to_is_shown_and_then_set(self, v12, new_host, run):
+        host, other = new_host(), new_host(amounts={"vcpus": 4, "memory_mb": 4096, "disk_gb": 10})
+        run(count=3)
+        ids = [host["id"], other["id"]]
+        body = {"providers": ids, "inventory": {"vcpus": {"reserved": 3}, "memory_mb": {"allocation_ratio": 1.5}}}
+        shown = v12["admin"].post("/api/inventory", {**body, "preview": True})
+        assert shown.status == 200
+        assert {one["outcome"] for one in shown.body["results"]} == {"would_change"}
+        vcpus = shown.body["results"][0]["columns"]["vcpus"]
+        before = v12["viewer"].get(path_of(host)).body["available"]["vcpus"]
+        assert (vcpus["from"]["reserved"], vcpus["from"]["for_sale"], vcpus["from"]["available"]) == (0, 8, before)
+        assert (vcpus["to"]["reserved"], vcpus["to"]["for_sale"], vcpus["to"]["available"]) == (3, 5, before - 3)
+        assert v12["viewer"].get(path_of(host)).body["state_version"] == 1  # nothing was written
+
+        done = v12["admin"].post("/api/inventory", body).body["results"]
+        assert [one["outcome"] for one in done] == ["changed", "changed"]
+        for one, told in zip((host, other), done, strict=True):
+            now = v12["viewer"].get(path_of(one)).body
+            assert now["inventory"]["vcpus"]["reserved"] == 3
+            assert now["inventory"]["memory_mb"]["allocation_ratio"] == 1.5
+            assert now["available"]["vcpus"] == told["columns"]["vcpus"]["to"]["available"]
+        again = v12["admin"].post("/api/inventory", body).body["results"]
+        assert [one["outcome"] for one in again] == ["unchanged", "unchanged"]
+        assert {one["what"] for one in v12["viewer"].all(path_of(host, "/history"))} == {"inventory"}
+
+    def test_what_becomes_negative_is_said(self, v12, new_host, run):
+        host = new_host()
+        run(count=3)
+        body = {"providers": [host["id"]], "inventory": {"vcpus": {"reserved": 7}}}
+        [shown] = v12["admin"].post("/api/inventory", {**body, "preview": True}).body["results"]
+        assert shown["negative"] == ["vcpus: available becomes -5"]
+        [done] = v12["admin"].post("/api/inventory", body).body["results"]
+        assert done["negative"] == ["vcpus: available is -5"]
+        assert v12["viewer"].get(path_of(host)).body["available"]["vcpus"] == -5
+
+    def test_of_an_aggregate_page_by_page_and_each_for_itself(self, v12, new_host, cell_of_api):
+        name = f"row-{uuid.uuid4().hex[:6]}"
+        inside = {new_host(aggregates=[name])["id"] for _ in range(3)}
+        small = new_host(aggregates=[name], amounts={"vcpus": 1})["id"]
+        new_host()
+        new_host(resource_class="block_storage", amounts={"capacity_gb": 9}, aggregates=[name])
+        body = {
+            "aggregate": name,
+            "resource_class": "compute",
+            "cell": cell_of_api,
+            "inventory": {"vcpus": {"reserved": 2}},
+        }
+        found, cursor = [], ""
+        while cursor is not None:
+            answer = v12["admin"].post(f"/api/inventory?limit=3{'&next=' + cursor if cursor else ''}", body)
+            found += answer.body["results"]
+            cursor = answer.body["next"]
+        outcomes = {one["provider"]: one["outcome"] for one in found}
+        assert outcomes == {**dict.fromkeys(inside, "changed"), small: "invalid"}
+        assert "must be 0 to" in next(one["detail"] for one in found if one["provider"] == small)
+
+    def test_mistakes(self, v12, admin, new_host):
+        host = new_host()
+        good = {"providers": [host["id"]], "inventory": {"vcpus": {"reserved": 1}}}
+        post = v12["admin"].post
+        assert admin.post("/api/inventory", good).status == 404
+        assert v12["operator"].post("/api/inventory", good).code == "forbidden"
+        for changes, field in (
+            ({"providers": []}, "providers"),
+            ({"providers": ["x"]}, "providers.0"),
+            ({"providers": [host["id"]] * 101}, "providers"),
+            ({"aggregate": "a"}, "providers"),
+            ({"cell": "a"}, "cell"),
+            ({"inventory": {}}, "inventory"),
+            ({"inventory": {"vcpus": {}}}, "inventory.vcpus"),
+            ({"inventory": {"vcpus": {"total": 3}}}, "inventory.vcpus.total"),
+            ({"inventory": {"vcpus": {"reserved": -1}}}, "inventory.vcpus.reserved"),
+            ({"inventory": {"vcpus": {"allocation_ratio": 0}}}, "inventory.vcpus.allocation_ratio"),
+            ({"preview": "yes"}, "preview"),
+        ):
+            answer = post("/api/inventory", {**good, **changes})
+            assert (answer.status, field in answer.fields) == (400, True), (changes, answer)
+        assert post("/api/inventory", {"aggregate": "a", "inventory": good["inventory"]}).fields == {"resource_class"}
+        strange = {"providers": [str(uuid.uuid4()), host["id"]], "inventory": {"capacity_gb": {"reserved": 1}}}
+        assert [one["outcome"] for one in post("/api/inventory", strange).body["results"]] == ["not_found", "invalid"]
+        nobody = {"aggregate": "nothing", "resource_class": "compute", "inventory": good["inventory"]}
+        assert post("/api/inventory", nobody).body == {"results": [], "next": None}
