@@ -19,6 +19,7 @@ from conductor.recover import recover
 from events.append import append
 from events.types import CELL_SILENT, PROVIDER_HEARD, PROVIDER_SILENT, News
 from providers.heartbeat import AGENT, HEARD, counts
+from providers.maintenance import in_maintenance
 from providers.records import CLAIM, aware, read_tree
 from providers.shards import all_shards
 from providers.silent import Silent, all_silent, claims_moved, declare, heard_again
@@ -60,6 +61,8 @@ def watch(seen: Watch) -> Round | None:
     alive, silent = _heartbeats(home)
     back = _come_back(home, [one for one in known.values() if one.provider_id not in silent], alive)
     new = [one for provider_id, one in silent.items() if provider_id not in known]
+    planned = in_maintenance(home, [one.provider_id for one in new], dt.datetime.now(dt.UTC)) if new else ()
+    new = [one for one in new if one.provider_id not in planned]  # their silence is no alarm
     chosen = _chosen(seen, _hosts(home, new), len(alive) + len(silent))
     declared = [one for one in chosen if declare(home, one)]
     _tell(home, declared)

@@ -21,9 +21,9 @@ def now():
     return dt.datetime.now(dt.UTC)
 
 
-def planned(own, begin=-1, end=3600, reason="new rails"):
-    """Begins and ends so many seconds from now."""
-    at = now()
+def planned(own, begin=-1, end=3600, reason="new rails", at=None):
+    """Begins and ends so many seconds from now, or from an instant."""
+    at = at or now()
     return plan(own.id, at + dt.timedelta(seconds=begin), at + dt.timedelta(seconds=end), reason, "tester")
 
 
@@ -228,12 +228,13 @@ def test_who_is_in_maintenance(host, cell):
 def test_a_plan_is_of_a_root_and_overlaps_no_other(host, cell):
     own = host()
     child = host(parent=own.id)
-    planned(own, 100, 200)
-    for begin, end in ((150, 160), (50, 101), (199, 300), (50, 300)):
+    at = now()
+    planned(own, 1000, 2000, at=at)
+    for begin, end in ((1500, 1600), (500, 1001), (1999, 3000), (500, 3000)):
         with pytest.raises(Conflict, match="overlaps"):
-            planned(own, begin, end)
-    planned(own, 202, 300)
-    planned(own, 50, 98)
+            planned(own, begin, end, at=at)
+    planned(own, 2000, 3000, at=at)
+    planned(own, 500, 1000, at=at)
     with pytest.raises(Conflict, match="part of"):
         planned(child)
     with pytest.raises(Invalid):
