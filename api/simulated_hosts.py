@@ -1,11 +1,11 @@
 """The simulated fleet: what N hosts of a small cloud look like. The same N gives the same hosts, everywhere."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 RACKS, ZONES = 4, 2
-SHARES = (("baremetal", 10), ("block_storage", 10), ("network", 10))  # percent; compute is the rest
+DEFAULT_SHARES: Mapping[str, float] = {"compute": 70, "baremetal": 10, "block_storage": 10, "network": 10}
 COMPUTE_SIZES = (  # vcpus, memory_mb, disk_gb, how common
     (16, 65_536, 800, 3),
     (32, 131_072, 1_600, 4),
@@ -29,10 +29,12 @@ class SimulatedHost:
     aggregates: tuple[str, ...] = field(default=())
 
 
-def simulated_hosts(count: int) -> Iterator[SimulatedHost]:
-    """`count` hosts: 70 % compute, 10 % of each other class (at least one of each from four hosts on)."""
-    numbers = {name: max(count * percent // 100, 1 if count >= 4 else 0) for name, percent in SHARES}
-    numbers = {"compute": count - sum(numbers.values()), **numbers}
+def simulated_hosts(count: int, shares: Mapping[str, float] = DEFAULT_SHARES) -> Iterator[SimulatedHost]:
+    """`count` hosts: 70 % compute, 10 % of each other class unless said otherwise; at least one of each that has a
+    share, from four hosts on. What is left over is of the class with the largest share."""
+    largest = max(shares, key=lambda name: shares[name])
+    numbers = {name: _number_of(count, share / sum(shares.values())) for name, share in shares.items()}
+    numbers[largest] = count - sum(number for name, number in numbers.items() if name != largest)
     makers = {"compute": _compute, "baremetal": _baremetal, "block_storage": _block_storage, "network": _network}
     for resource_class, number in numbers.items():
         for index in range(1, number + 1):
@@ -48,6 +50,10 @@ def simulated_hosts(count: int) -> Iterator[SimulatedHost]:
                 f"r{rack + 1}",
                 f"z{rack * ZONES // RACKS + 1}",
             )
+
+
+def _number_of(count: int, share: float) -> int:
+    return max(int(count * share + 1e-9), 1 if count >= 4 and share else 0)
 
 
 Made = tuple[dict[str, int], dict[str, str | int], set[str]]

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "conductor",
     "api",
     "dashboard",
+    "simulate",
 ]
 MIDDLEWARE = [
     "api.exchange.ExchangeMiddleware",  # outermost: the exchange's id, its time
