@@ -21,10 +21,10 @@ SETTLE = 15.0  # seconds: what is shown of a host may lag behind its records
 PAUSE = 1.0
 
 
-async def find_leaks(rest: Rest, cell: str, agents: Agents | None = None) -> list[str]:
+async def find_leaks(rest: Rest, cell: str, agents: Agents | None = None, settle: float = SETTLE) -> list[str]:
     """One line for each amount that did not come back, each claim and each instance that is left. Looked at again for
-    SETTLE seconds while there are any."""
-    until = time.monotonic() + SETTLE
+    `settle` seconds while there are any."""
+    until = time.monotonic() + settle
     while True:
         found = [*await _short(rest, cell), *await _claims(rest, cell), *_instances(agents)]
         if not found or time.monotonic() > until:

@@ -12,7 +12,7 @@ from typing import Any
 from api.simulated_hosts import DEFAULT_SHARES
 
 POISSON, EVEN = "poisson", "even"
-LONGEST_DAY = 1440.0  # minutes
+MINUTES, LONGEST_DAY = 10.0, 1440.0
 MOST_HOSTS = 100_000
 PROCESS_HOSTS = 250
 
@@ -29,7 +29,7 @@ class Options:
     classes: Mapping[str, float]
     rate: float
     arrivals: str
-    seconds: float
+    seconds: float  # infinite: until all of a trace has lived
     lifetime: float
     failures: float
     build: tuple[float, float]
@@ -41,6 +41,7 @@ class Options:
     speed: float
     save_trace: Path | None
     settle: float
+    every: float
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the hosts are (default compute=70,baremetal=10,block_storage=10,network=10)")  # fmt: skip
     add("--rate", type=_number(0.001, 10_000), default=5.0, help="requests a second (default %(default)s)")
     add("--arrivals", choices=(POISSON, EVEN), default=POISSON, help="at random, or evenly (default %(default)s)")
-    add("--minutes", type=_number(0.01, LONGEST_DAY), default=10.0,
-        help="how long requests are made (default %(default)s)")  # fmt: skip
+    add("--minutes", type=_number(0.01, LONGEST_DAY),
+        help=f"how long requests are made (default {MINUTES:g}, or as long as the trace is)")  # fmt: skip
     add("--lifetime", type=_number(0.1, 1e6), default=60.0,
         help="seconds that an instance lives, on average (default %(default)s)")  # fmt: skip
     add("--failures", type=_number(0, 1), default=0.0, help="share of the builds that fail (default %(default)s)")
@@ -68,6 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cell", default="sim", help="a cell of its own (default %(default)s)")
     add("--settle", type=_number(1, 100_000), default=180.0,
         help="seconds that the end of all requests is waited for (default %(default)s)")  # fmt: skip
+    add("--every", type=_number(0.1, 3600), default=5.0,
+        help="seconds between two lines of progress (default %(default)s)")  # fmt: skip
     add("--portal", default="", metavar="URL", help="the portal (default: the one of this machine's settings)")
     add("--token-file", type=Path, metavar="FILE", help="an admin's token (default: var/admin-token)")
 
@@ -83,7 +86,7 @@ def read_options(given: Mapping[str, Any], portal: str, var: Path) -> Options:
         classes=given["classes"],
         rate=given["rate"],
         arrivals=given["arrivals"],
-        seconds=given["minutes"] * 60,
+        seconds=math.inf if given["trace"] and not given["minutes"] else (given["minutes"] or MINUTES) * 60,
         lifetime=given["lifetime"],
         failures=given["failures"],
         build=given["build"],
@@ -95,6 +98,7 @@ def read_options(given: Mapping[str, Any], portal: str, var: Path) -> Options:
         speed=given["speed"],
         save_trace=given["save_trace"],
         settle=given["settle"],
+        every=given["every"],
     )
 
 

@@ -8,6 +8,7 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bench.report import load
@@ -25,7 +26,6 @@ from simulate.rest import Rest
 from simulate.trace import Entry, faster, read_trace, write_trace
 from simulate.workload import Workload
 
-TOLD_EVERY = 5.0
 BUSY_HEARTBEATS = 150.0  # a second: about half of what one portal process on one core can take
 WAIT_FOR_AGENTS = (60.0, 0.1)  # seconds, and more a host
 
@@ -50,7 +50,7 @@ class Simulation:
 
     async def play(self) -> Report:
         """Raises SimulationError."""
-        entries = self._entries_of_trace()
+        entries = self._trace()
         async with _line(self._options) as rest:
             hosts = await make_fleet(rest, self._options, self._say)
             groups = grouped(hosts, self._options)
@@ -98,10 +98,14 @@ class Simulation:
             load=load(), leaks=leaks, **said,
         )  # fmt: skip
 
-    def _entries_of_trace(self) -> list[Entry]:
+    def _trace(self) -> list[Entry]:
         """Read before anything is made, so that a mistake costs nothing; empty without a trace."""
-        path = self._options.trace
-        return faster(read_trace(path, self._options.lifetime), self._options.speed) if path else []
+        if self._options.trace is None:
+            return []
+        entries = faster(read_trace(self._options.trace, self._options.lifetime), self._options.speed)
+        longest = max(one.at + one.lifetime for one in entries)
+        self._options = replace(self._options, seconds=min(self._options.seconds, longest))
+        return entries
 
     def _drawn(self, hosts: Iterable[Registered]) -> Iterable[Entry]:
         return drawn(self._options, {one.host.resource_class for one in hosts})
@@ -127,7 +131,7 @@ class Simulation:
     async def _watch(self, agents: Agents, workload: Workload) -> None:
         hosts, seconds = self._options.hosts, self._options.seconds
         while True:
-            await asyncio.sleep(TOLD_EVERY)
+            await asyncio.sleep(self._options.every)
             agents.look()
             self._say(progress(self._ledger, workload.began, seconds, agents.up, hosts))
 

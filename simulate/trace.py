@@ -100,8 +100,9 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if len(cells) != len(heads):
                 raise TraceError(f"{where}: {len(cells)} cells under {len(heads)} heads")
             said = {head: cell.strip() for head, cell in zip(heads, cells, strict=True) if cell.strip()}
-            amounts = dict(_amount(word, where) for word in said.pop("amounts", "").split())
-            resource = {"resource_class": said.pop("resource_class", ""), "amounts": amounts}
+            _check_names(said, COLUMNS, NEEDED["csv"], where)
+            amounts = dict(_amount(word, where) for word in said.pop("amounts").split())
+            resource = {"resource_class": said.pop("resource_class"), "amounts": amounts}
             numbers = {
                 name: _parsed(said.pop(name), name, where) for name in COLUMNS if name in said and name in NUMBERS
             }
