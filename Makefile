@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VAR := $(or $(SCHED_VAR),var)
 
-.PHONY: help run test setup setup-dev check faults statemachine bench cassandra-start cassandra-stop cassandra-status stop clean reset
+.PHONY: help run test setup setup-dev check faults statemachine bench simulate soak cassandra-start cassandra-stop cassandra-status stop clean reset
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ statemachine: setup-dev ## Run the state machine on claims 2,000 times against C
 
 bench: setup-dev ## Measure claims, decisions and schedule requests per second and what each costs in CPU.
 	@python -m bench
+
+simulate: setup ## Run 100 simulated hosts under a workload for a minute, on the portal that runs or one that it starts.
+	@python manage.py simulate --start --hosts 100 --minutes 1 --rate 2 --lifetime 20 --failures 0.01 --kill 0.05
+
+soak: setup ## The same with 1,000 hosts for ten minutes: 1 % of the builds fail, 5 % of the agents are killed and started again.
+	@python manage.py simulate --start --cell soak --hosts 1000 --minutes 10 --rate 2 --lifetime 60 --failures 0.01 --kill 0.05
 
 cassandra-start: setup ## Start the local Cassandra only.
 	@python -m cluster start

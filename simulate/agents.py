@@ -31,8 +31,9 @@ from simulate.options import Options
 ROOT = Path(__file__).resolve().parent.parent
 KILLS = 5  # processes of hosts to be killed, if there are as many
 FIRST_KILL, LAST_KILL = 0.1, 0.8  # of the run
-LOOKS_A_SECOND = 20.0  # of the whole fleet, while it is told of orders; ten times as many when it has just begun
+LOOKS_A_SECOND = 20.0  # of the whole fleet, while it is told of orders; five times as many when it is not
 STOP_SECONDS = 20.0
+REPORTED = " event=reported "
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,15 @@ class Agents:
                 total += psutil.Process(process.pid).memory_info().rss
         return total
 
+    def reported(self) -> int:
+        """Hosts that have said what they have, the first of an agent's words, as the agents' logs tell."""
+        return sum(self._log(name).read_text(errors="replace").count(REPORTED) for name in self._groups)
+
+    @property
+    def first_looks(self) -> float:
+        """Seconds in which every host looks for its orders once, when it begins to be told of them."""
+        return _poll_interval(self._options)
+
     def left_on_disk(self) -> list[Path]:
         """Instances that an agent still thinks it has."""
         return sorted(self.state.glob("*/*.json"))
@@ -232,6 +242,10 @@ def _stop_left_behind(pids: Path) -> None:
         process.kill()
 
 
+def _poll_interval(options: Options) -> float:
+    return max(1.0, options.hosts / (5 * LOOKS_A_SECOND))
+
+
 def _configuration(group: Group, options: Options, state: Path) -> Mapping[str, Any]:
     """How often it says that it is alive is for the portal to say. It looks for orders by itself so seldom that a large
     fleet costs no more than a small one: the portal tells it of them."""
@@ -239,7 +253,7 @@ def _configuration(group: Group, options: Options, state: Path) -> Mapping[str, 
         "portal": options.portal,
         "builder": "noop",
         "state_dir": str(state),
-        "poll_interval": max(5.0, options.hosts / (10 * LOOKS_A_SECOND)),
+        "poll_interval": _poll_interval(options),
         "fallback_poll_interval": max(30.0, options.hosts / LOOKS_A_SECOND),
         "measure_interval": 300,
         "noop": {"build_seconds": list(options.build), "fail_fraction": options.failures},

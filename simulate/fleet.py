@@ -29,6 +29,7 @@ AT_ONCE = 16
 TOLD_EVERY = 5.0  # seconds
 KEPT_EVERY = 500  # tokens: what an interrupted registration has to issue again
 PREFIX = "sim-"
+DESCRIPTION = "Made by manage.py simulate, which ends whatever is open in it"
 
 Say = Callable[[str], None]
 
@@ -58,10 +59,20 @@ async def make_fleet(rest: Rest, options: Options, say: Say) -> list[Registered]
     return [Registered(there[host.name], tokens.of[there[host.name]], host) for host in hosts]
 
 
+async def has_cell(rest: Rest, name: str) -> bool:
+    """Raises SimulationError when it is not a simulation's: what is open there would be ended, and counts as leaked."""
+    found = await rest.get(f"/api/cells/{name}")
+    if found.status == 404:
+        return False
+    if found.or_raise(f"cell {name}")["description"] != DESCRIPTION:
+        raise SimulationError(f"cell {name} was not made by a simulation: name another one by --cell")
+    return True
+
+
 async def _make_cell(rest: Rest, name: str) -> None:
-    if (await rest.get(f"/api/cells/{name}")).status == 404:
-        answer = await rest.post("/api/cells", {"name": name, "description": "Simulated hosts of manage.py simulate"})
-        if answer.code != "conflict":  # somebody else was first
+    if not await has_cell(rest, name):
+        answer = await rest.post("/api/cells", {"name": name, "description": DESCRIPTION})
+        if answer.code != "conflict":  # another simulation was first
             answer.or_raise(f"cell {name}")
 
 

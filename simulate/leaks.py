@@ -11,7 +11,7 @@ from typing import Any
 
 from simulate import SimulationError
 from simulate.agents import Agents
-from simulate.fleet import PREFIX, Say, in_turns
+from simulate.fleet import PREFIX, Say, has_cell, in_turns
 from simulate.ledger import ENDED
 from simulate.options import Options
 from simulate.rest import Rest
@@ -87,7 +87,7 @@ async def _is_used(rest: Rest, cell: str) -> bool:
 
 async def clean_up(rest: Rest, options: Options, say: Say) -> None:
     """Removes the simulated hosts, what is on them, their cell when nothing else is in it, and the files."""
-    if (await rest.get(f"/api/cells/{options.cell}")).status != 404:
+    if await has_cell(rest, options.cell):
         await end_leftovers(rest, options, say, force=True)
         hosts = [one async for one in rest.pages("/api/providers", cell=options.cell)]
         ours = [str(one["id"]) for one in hosts if one["name"].startswith(PREFIX)]

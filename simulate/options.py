@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--trace", type=Path, metavar="FILE", help="make the requests of this file instead (docs/simulate.md)")
     add("--speed", type=_number(0.001, 100_000), default=1.0, help="play a trace so many times as fast")
     add("--save-trace", type=Path, metavar="FILE", help="write what was asked for, as a trace")
-    add("--cell", default="sim", help="a cell of its own (default %(default)s)")
+    add("--cell", type=_cell, default="sim", help="a cell of its own (default %(default)s)")
     add("--settle", type=_number(1, 100_000), default=180.0,
         help="seconds that the end of all requests is waited for (default %(default)s)")  # fmt: skip
     add("--every", type=_number(0.1, 3600), default=5.0,
@@ -119,6 +120,13 @@ def _number(least: float, most: float) -> Callable[[str], float]:
         return found
 
     return read
+
+
+def _cell(text: str) -> str:
+    """Its files are in a directory of this name, which `--cleanup` removes."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", text):
+        raise argparse.ArgumentTypeError(f"letters, digits, - and _, 63 at the most, not {text!r}")
+    return text
 
 
 def _span(text: str) -> tuple[float, float]:

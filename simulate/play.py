@@ -123,9 +123,13 @@ class Simulation:
             enough = max(interval, len(hosts) / BUSY_HEARTBEATS)
             self._say(f"  that is much for one portal: HEARTBEAT_INTERVAL={enough:.0f} HEARTBEAT_TTL={3 * enough:.0f}")
         least, each = WAIT_FOR_AGENTS
-        alive = await wait_until_alive(rest, self._options, self._say, least + each * len(hosts))
-        agents.look()
+        until = time.monotonic() + least + each * len(hosts)
+        while agents.reported() < len(hosts) and time.monotonic() < until:
+            await asyncio.sleep(1.0)
+            agents.look()
+        alive = await wait_until_alive(rest, self._options, self._say, until - time.monotonic())
         self._say(f"  {alive} of {len(hosts)} hosts are heard from")
+        await asyncio.sleep(agents.first_looks)
         return interval
 
     async def _watch(self, agents: Agents, workload: Workload) -> None:

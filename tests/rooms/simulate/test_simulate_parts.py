@@ -48,6 +48,7 @@ def fleet(count: int) -> list[Registered]:
         (["--classes", "gpu=3"], "--classes: CLASS=SHARE,... with each of compute, "),
         (["--classes", "compute=1,compute=2"], "--classes: "),
         (["--classes", "compute=0"], "--classes: one share above 0"),
+        (["--cell", ".."], "--cell: letters, digits, - and _"),
         (["--arrivals", "never"], "--arrivals: invalid choice"),
     ],
 )

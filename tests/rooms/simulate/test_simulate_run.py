@@ -144,7 +144,10 @@ def test_what_does_not_come_back_is_seen_ended_and_removed(portal: ServedPortal,
 def test_what_makes_it_impossible_is_one_line(portal: ServedPortal, var: Path, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("sched_wrong")
     (tmp_path / "bad.jsonl").write_text("{}")
+    portal.post("/api/cells", name="somebodys")
     for words, said in (
+        (["--cell", "somebodys"], "cell somebodys was not made by a simulation"),
+        (["--cell", "somebodys", "--cleanup"], "cell somebodys was not made by a simulation"),
         (["--token-file", str(tmp_path / "none")], "give an admin's token by --token-file"),
         (["--token-file", str(tmp_path / "token")], "401 unauthenticated"),
         (["--trace", str(tmp_path / "bad.jsonl")], "bad.jsonl:1: at_seconds, resources missing"),
