@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agents.protocol import ProtocolError, parse_socket_message
 from tests.rooms.agents_node.cast import Agent
-from tests.rooms.agents_node.portal_partner import TOKEN, PortalPartner
+from tests.rooms.agents_node.portal_partner import TOKEN, PortalPartner, problem
 from tests.rooms.agents_node.socket_partner import UNKNOWN, SocketPartner
 
 WORDS = st.none() | st.integers() | st.text() | st.lists(st.integers() | st.dictionaries(st.text(), st.integers()))
@@ -160,3 +160,23 @@ def test_many_hosts_share_a_connection_and_a_revoked_token_is_its_own_hosts_matt
     portal.socket.tell("orders", *ids[1:])
     portal.wait(lambda: all(portal.state(one) == "consumed" for one in claims))
     assert looks(portal) == before + 5
+
+
+def test_what_was_asked_back_while_it_was_built_is_answered_soon(portal: PortalPartner, agent: Agent) -> None:
+    """The portal waits for `failed` of a claim that it asked back, also when the host had built it by then and only the
+    refused consumption told it so. Without a look of its own the host would find out after fallback_poll_interval."""
+    socket = told(portal, agent)
+    claim_id = portal.claim(agent.provider)
+
+    def ask_back(method: str, path: str) -> tuple[int, dict[str, Any]] | None:
+        if not path.endswith("/consume"):
+            return None
+        portal.claims[claim_id]["release_requested"] = True
+        return problem(409, "conflict", claim_state="released")
+
+    portal.before = ask_back
+    socket.tell("orders", agent.provider)
+    portal.wait(lambda: portal.said(f"{claim_id}/failed"), 10)
+    assert portal.said(f"{claim_id}/failed") == [{"reason": "released"}]
+    assert len(portal.said("/consume")) == 1
+    rest(portal)
