@@ -21,6 +21,7 @@ from simulate.portal import started
 from simulate.report import Report, page
 
 INTERRUPTED = 130
+AUDIT_LINES = 20  # of its findings, the summary last
 
 
 class Command(BaseCommand):
@@ -59,7 +60,8 @@ class Command(BaseCommand):
         if is_ours and "audit" in get_commands():
             command = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "audit", "--cell", report.cell]
             audit = subprocess.run(command, cwd=settings.BASE_DIR, text=True, capture_output=True)
-            self._say(f"  manage.py audit --cell {report.cell}: {(audit.stdout or audit.stderr).strip()}")
+            said = (audit.stdout.strip() or audit.stderr.strip()).splitlines()[-AUDIT_LINES:]
+            self._say(f"  manage.py audit --cell {report.cell}: " + "\n    ".join(said))
             problems += ["audit found something"] if audit.returncode else []
         if problems:
             raise CommandError("; ".join(problems))
