@@ -53,5 +53,7 @@ async def ask_for(rest: Rest, ledger: Ledger, one: Asked) -> None:
     for line in life["history"]:
         if line["state"] == "active":
             ledger.moved(one, "active", parse_time(line["at"]))
+    if life["state"] == "active" and one.active_at is None:  # its line of history is lost with a process that died
+        ledger.moved(one, "active", parse_time(life["updated_at"]))
     if life["state"] in ENDED:
         ledger.moved(one, life["state"], parse_time(life["updated_at"]), life["reason"])
