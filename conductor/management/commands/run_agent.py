@@ -11,7 +11,6 @@ from django.core.management.base import BaseCommand
 
 from agents.node.provider_configuration import Tokenless
 from agents.node.start import add_arguments, run
-from conductor.direct_line import Direct
 
 
 class Command(BaseCommand):
@@ -26,5 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["direct"]:
+            from conductor.direct_line import Direct  # an agent that has a portal starts without all of this
+
             sys.exit(run(options, Direct, Tokenless(options["provider"])))
         sys.exit(run(options))

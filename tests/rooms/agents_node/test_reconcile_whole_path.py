@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tests.rooms.agents_node.cast import Agent, processes_of
+from tests.rooms.agents_node.cast import ROOT, Agent, processes_of
 from tests.rooms.agents_node.served_portal import ServedPortal
 
 pytestmark = pytest.mark.slow
@@ -91,3 +95,35 @@ def test_an_instance_that_is_lost_with_its_record_ends_its_request(
     until(lambda: free(portal, agent) == 8)
     assert not processes_of(sibling)
     assert "ended while the agent was away" in portal.client.get(f"/api/requests/{request_id}").json()["reason"]
+
+
+def test_as_a_new_user_with_a_url_and_a_token(portal: ServedPortal, agent: Agent, tmp_path: Path) -> None:
+    """Killed in the middle of a build, and started again: it is built once."""
+    cell = f"new-{random.randrange(10**9)}"
+    portal.post("/api/cells", name=cell)
+    made = portal.post("/api/providers", name="host1", cell=cell, resource_class="compute", amounts=AMOUNTS)
+    agent.provider, agent.state_dir = str(made["id"]), tmp_path / "var/agents/state"
+    (tmp_path / "token").write_text(str(portal.post(f"/api/providers/{agent.provider}/token")["token"]))
+    start_without_a_file(portal, agent)
+    until(lambda: portal.client.get(f"/api/providers/{agent.provider}").json()["alive"])
+    resources = [{"resource_class": "compute", "amounts": {"vcpus": 1, "memory_mb": 256}}]
+    placed = portal.post("/api/schedule", consumer="c", cell=cell, resources=resources)
+    (claim,) = placed["claims"]  # type: ignore[misc]
+    until(lambda: processes_of(claim["id"]))
+    agent.kill()
+    assert agent.record(claim["id"])["state"] == "building"
+    (process,) = processes_of(claim["id"])
+    start_without_a_file(portal, agent)
+    until(lambda: state_of(portal, str(placed["request_id"])) == "active")
+    assert [one.pid for one in processes_of(claim["id"])] == [process.pid]
+    portal.client.delete(f"/api/requests/{placed['request_id']}")
+    until(lambda: state_of(portal, str(placed["request_id"])) == "released")
+    assert not processes_of(claim["id"])
+
+
+def start_without_a_file(portal: ServedPortal, agent: Agent) -> None:
+    directory = agent.config.parent
+    program = [sys.executable, "-m", "agents.node", "--portal", portal.url, "--token-file", "token"]
+    with agent.log.open("ab") as log:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        agent.processes.append(subprocess.Popen(program, cwd=directory, stdout=log, stderr=log, env=environment))
