@@ -85,6 +85,9 @@ def join(group: Group, joining: Sequence[Membership], domains: Collection[str] =
         return _join_spread(group, joining, domains)
     if group.policy == AFFINITY and len({one.place for one in joining}) > 1:
         return Barred()
+    # Two rows of one key in a batch would be one.
+    if group.policy == ANTI_AFFINITY and len({one.place for one in joining}) < len(joining):
+        return Barred()
     is_first = group.policy != AFFINITY or not _shared(group)
     for _ in tries():
         outcome = _until_answered("claims.join", group, _joining(group, joining, is_first))

@@ -9,7 +9,7 @@ from conductor.finding import LONG, MISSING, OVERDUE, OVERDUE_WORK, STUCK, YOUNG
 from conductor.outcome import parts_of
 from conductor.recover import recover
 from conductor.release import push, start_release
-from conductor.rows import RequestRow, find_many, get
+from conductor.rows import RequestRow, find, find_many, get
 from conductor.states import ACTIVE, ENDED, FAILED
 from conductor.types import OVER, Part
 from providers.records import CLAIM, INSTANCE
@@ -21,7 +21,7 @@ A_PAGE = 200
 
 def open_work_of(home: Home) -> Iterator[Finding]:
     now = dt.datetime.now(dt.UTC)
-    for entry in open_work.due(home):
+    for entry in open_work.due(home, moves_on=False):
         if now - entry.due_at > OVERDUE:
             what = f"request {entry.request_id} was due {entry.due_at:%Y-%m-%d %H:%M:%S}"
             do = lambda entry=entry: recover(home, entry.request_id, entry.due_at)  # noqa: E731
@@ -107,4 +107,8 @@ def bring_on(row: RequestRow | None) -> None:
 
 
 def _end(row: RequestRow, only: Sequence[UUID] | None) -> None:
+    """If it is as it was found: somebody may have repaired it, or placed it anew."""
+    now = find(row.request_id, at_home=True)
+    if now is None or now.version != row.version:
+        return
     push(start_release(row, FAILED, "what it had on a host is not there any more", only))

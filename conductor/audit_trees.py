@@ -11,8 +11,8 @@ from claims import mark
 from claims.closed import remove
 from claims.find import list_page
 from claims.lookups import forget
-from claims.release import ANY, destroy, release
-from claims.types import BUILDING, DESTROYING, HELD
+from claims.release import destroy, release
+from claims.types import DESTROYING, HELD, Not
 from conductor.audit_requests import bring_on
 from conductor.finding import (
     CLOSED_ID,
@@ -31,9 +31,10 @@ from conductor.finding import (
     Stretch,
 )
 from conductor.outcome import parts_of
-from conductor.rows import RequestRow, find_many
+from conductor.rows import RequestRow, find, find_many
 from conductor.states import ENDED
 from conductor.sweep import is_strange
+from conductor.types import OVER
 from events.types import PROVIDER_REPAIRED, News
 from providers.projection import project_now
 from providers.records import CLAIM, CLOSED, INSTANCE, Record, Tree, read_tree
@@ -114,29 +115,49 @@ def _project(home: Home, root_id: UUID) -> None:
 
 def _record(record: Record, row: RequestRow | None, silent: set[UUID]) -> Iterator[Finding]:
     now = dt.datetime.now(dt.UTC)
-    where = f"{record.kind} {record.id} of {record.consumer} on {record.provider_name}"
+    is_young = record.created_at is None or now - record.created_at < YOUNG
     about = {"provider_id": record.provider_id, "claim_id": record.id, "request_id": record.request_id}
-    if record.kind == CLAIM and (record.created_at is None or now - record.created_at > YOUNG):
-        if row is None or is_strange(record, row):
-            asks = record.state == BUILDING
-            words = "ask its host to stop, then take it back" if asks else "take it back"
-            do = (lambda: mark.to_be_released(record)) if asks else (lambda: release(record, ANY))
-            yield Finding(ORPHAN_CLAIM, record.home.cell, f"{where}: {_said(row)}", words, **about, do=do)
-        elif record.expires_at is not None and now - record.expires_at > OVERDUE:
-            kind = EXPIRED_HOLD if record.state == HELD else EXPIRED_CLAIM
-            late = f"{where} was due {record.expires_at:%Y-%m-%d %H:%M:%S}"
-            yield Finding(kind, record.home.cell, late, "bring its request on", **about, do=lambda: bring_on(row))
+    where = f"{record.kind} {record.id} of {record.consumer} on {record.provider_name}"
+    if record.kind in (CLAIM, INSTANCE) and not is_young and not _is_known(record, row):
+        row = find(record.request_id, at_home=True)  # a copy may lag
+        if not _is_known(record, row):
+            kind = ORPHAN_CLAIM if record.kind == CLAIM else ORPHAN_INSTANCE
+            words = "have its agent destroy it" if record.kind == INSTANCE else "take it back, or have its host stop"
+            what = f"{where}: {_said(row)}"
+            yield Finding(kind, record.home.cell, what, words, **about, do=lambda: _take_back(record))
+    elif record.kind == CLAIM and record.expires_at is not None and now - record.expires_at > OVERDUE:
+        kind = EXPIRED_HOLD if record.state == HELD else EXPIRED_CLAIM
+        late = f"{where} was due {record.expires_at:%Y-%m-%d %H:%M:%S}"
+        yield Finding(kind, record.home.cell, late, "bring its request on", **about, do=lambda: bring_on(row))
+    elif record.kind == INSTANCE and record.state == DESTROYING and record.root_id in silent:
+        orphan = row is None or row.state in ENDED
+        do = (lambda: destroy(record)) if orphan else None
+        words = "give its amounts back" if orphan else ""  # a person says that the host is gone: delete with force
+        yield Finding(STRANDED, record.home.cell, f"{where} waits for a silent host", words, **about, do=do)
+
+
+def _is_known(record: Record, row: RequestRow | None) -> bool:
+    """Whether its request knows it, or it is on its way out already."""
+    if record.kind == INSTANCE and record.state == DESTROYING:
+        return True
+    if row is None or row.state in ENDED:
+        return False
+    part = next((part for part in parts_of(row) if part.claim_id == record.id), None)
     if record.kind == INSTANCE:
-        known = row is not None and any(p.claim_id == record.id for p in parts_of(row))
-        if record.state != DESTROYING and (row is None or row.state in ENDED or not known):
-            words = "have its agent destroy it"
-            do = lambda: mark.to_be_destroyed(record)  # noqa: E731
-            yield Finding(ORPHAN_INSTANCE, record.home.cell, f"{where}: {_said(row)}", words, **about, do=do)
-        elif record.state == DESTROYING and record.root_id in silent:
-            orphan = row is None or row.state in ENDED
-            do_it = (lambda: destroy(record)) if orphan else None
-            words = "give its amounts back" if orphan else ""  # a person says that the host is gone: delete with force
-            yield Finding(STRANDED, record.home.cell, f"{where} waits for a silent host", words, **about, do=do_it)
+        return part is not None
+    if part is not None and part.state in OVER and record.release_requested:
+        return True  # its host was asked to stop
+    return not is_strange(record, row)
+
+
+def _take_back(record: Record) -> None:
+    """If its request still does not know it. What a host is at work on waits for the host's word."""
+    if _is_known(record, find(record.request_id, at_home=True)):
+        return
+    if record.kind == INSTANCE:
+        mark.to_be_destroyed(record)
+    elif isinstance(result := release(record), Not) and result.record is not None:
+        mark.to_be_released(result.record)
 
 
 def _said(row: RequestRow | None) -> str:

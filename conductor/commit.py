@@ -23,7 +23,7 @@ from conductor.rows import RequestRow, close_write, find, move
 from conductor.side_by_side import in_chunks, side_by_side
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.texts import parts_json
-from conductor.types import Part, Plan
+from conductor.types import OVER, Part, Plan
 from events.append import Write, append
 from events.types import CLAIM_TAKEN, PROVIDER_REPAIRED, REQUEST_STATE, News
 from providers.cells import home_of
@@ -52,7 +52,8 @@ def commit(row: RequestRow, plan: Plan, tried: Attempted) -> Committed | None:
     if moved is None:
         now = find(row.request_id, at_home=True)
         # Committed and moved on since: by our own first try, whose answer was lost. Then nothing is to be given back.
-        if now is None or not now.committed or now.epoch != row.epoch:
+        live = {part.claim_id for part in now.parts if part.state not in OVER} if now else set()
+        if now is None or not now.committed or not live.intersection(part.claim_id for part in tried.parts):
             abort(row, tried.parts)
         return None
     trees = confirm_own(moved, tried.parts)

@@ -14,17 +14,17 @@ from store.session import keyspace
 ME = uuid4()  # this process; a fork that works under leases makes its own
 
 
-def take(home: Home, name: str, seconds: float, owner: UUID = ME) -> bool:
-    """Whether it is this owner's now, taken or renewed. False also without an answer: then nobody has it for sure."""
-    now = dt.datetime.now(dt.UTC)
-    until = now + dt.timedelta(seconds=seconds)
+def take(home: Home, name: str, seconds: int, owner: UUID = ME) -> bool:
+    """Whether it is this owner's now, taken or renewed. Its end is by Cassandra's clock. False also without an answer:
+    then nobody has it for sure."""
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
     table = f"{keyspace(home.datacenter)}.leases"
-    take_over = Statement(
-        f"UPDATE {table} SET owner = ?, until = ? WHERE name = ? IF until < ?", [owner, until, name, now]
-    )
-    renew = Statement(f"UPDATE {table} SET until = ? WHERE name = ? IF owner = ?", [until, name, owner])
-    make = Statement(f"INSERT INTO {table} (name, owner, until) VALUES (?, ?, ?) IF NOT EXISTS", [name, owner, until])
-    for statement in (renew, take_over, make):
+    renew = f"UPDATE {table} USING TTL ? SET owner = ?, until = ? WHERE name = ? IF owner = ?"
+    make = f"INSERT INTO {table} (name, owner, until) VALUES (?, ?, ?) IF NOT EXISTS USING TTL ?"
+    for statement in (
+        Statement(renew, [seconds, owner, until, name, owner]),
+        Statement(make, [name, owner, until, seconds]),
+    ):
         outcome = run([statement], home.datacenter, "leases.take")
         if isinstance(outcome, Applied):
             return True

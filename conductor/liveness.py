@@ -24,11 +24,12 @@ from providers.records import CLAIM, aware, read_tree
 from providers.shards import all_shards
 from providers.silent import Silent, all_silent, claims_moved, declare, heard_again
 from store.home import Home
-from store.session import READ, keyspace, read, read_many
+from store.session import READ, keyspace, lwt_profile, read, read_many
 
 log = logging.getLogger("sched_portal.conductor")
 
 AT_ONCE = 16  # shards read side by side
+MOVING = 5.0  # seconds of a round that requests are moved on
 NAMED = 10  # hosts whose names an event about many of them has
 
 
@@ -38,7 +39,7 @@ class Watch:
 
     home: Home
     since: dict[UUID, float] = field(default_factory=dict)  # hosts of a mass that are waited for, from when on
-    is_mass: bool = False
+    is_mass: bool | None = None  # None: nobody knows yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,7 @@ class Round:
 def watch(seen: Watch) -> Round | None:
     """One round; None when another conductor has the cell."""
     home = seen.home
-    if not lease.take(home, f"liveness:{home.cell}", max(15.0, 3 * settings.LIVENESS_INTERVAL)):
-        seen.since.clear()
+    if not lease.take(home, f"liveness:{home.cell}", max(30, round(3 * settings.LIVENESS_INTERVAL))):
         return None
     known = {one.provider_id: one for one in all_silent(home)}
     alive, silent = _heartbeats(home)
@@ -64,10 +64,12 @@ def watch(seen: Watch) -> Round | None:
     planned = in_maintenance(home, [one.provider_id for one in new], dt.datetime.now(dt.UTC)) if new else ()
     new = [one for one in new if one.provider_id not in planned]  # their silence is no alarm
     chosen = _chosen(seen, _hosts(home, new), len(alive) + len(silent))
+    chosen = _chosen(seen, _hosts(home, new), len(alive) + len(silent), bool(alive))
     declared = [one for one in chosen if declare(home, one)]
     _tell(home, declared)
     waiting = [one for one in known.values() if one.provider_id in silent and not one.claims_moved]
-    moved = sum(_move_on(home, one) for one in [*declared, *waiting][: settings.SILENT_AT_ONCE])
+    until = time.monotonic() + MOVING
+    moved = sum(_move_on(home, one, until) for one in [*declared, *waiting][: settings.SILENT_AT_ONCE])
     return Round(len(declared), back, len(seen.since), moved)
 
 
@@ -86,7 +88,9 @@ def _heartbeats(home: Home) -> tuple[set[UUID], dict[UUID, _Row]]:
     table = f"{keyspace(home.datacenter)}.heartbeats"
     cql = f"SELECT {HEARD} FROM {table} WHERE cell = ? AND resource_class = ? AND shard = ?"
     for some in _in_chunks([(name, shard) for name, count in all_shards(home).items() for shard in range(count)]):
-        found = read_many(((cql, [home.cell, name, shard]) for name, shard in some), READ)
+        # Where they are written: a copy that lags would make living hosts silent.
+        profile = lwt_profile(home.datacenter)
+        found = read_many(((cql, [home.cell, name, shard]) for name, shard in some), profile)
         for (name, shard), rows in zip(some, found, strict=True):
             for row in rows:
                 if counts(row):
@@ -119,16 +123,18 @@ def _hosts(home: Home, rows: Sequence[_Row]) -> list[Silent]:
     return hosts
 
 
-def _chosen(seen: Watch, hosts: Sequence[Silent], of: int) -> Sequence[Silent]:
-    """Whom to declare now. Few: all of them. Many: told once, waited for, then a few a round."""
+def _chosen(seen: Watch, hosts: Sequence[Silent], of: int, anybody_heard: bool) -> Sequence[Silent]:
+    """Whom to declare now. Few: all of them. Many, or all there are: told once, waited for, then a few a round."""
     now = time.monotonic()
     there = {one.provider_id for one in hosts}
     seen.since = {one: since for one, since in seen.since.items() if one in there}
-    is_many = len(hosts) > max(settings.SILENT_AT_ONCE, of * settings.SILENT_SHARE)
+    is_many = bool(hosts) and (
+        len(hosts) > min(settings.SILENT_AT_ONCE, max(1, of * settings.SILENT_SHARE)) or not anybody_heard
+    )
     if is_many and not seen.is_mass:
         _tell_of_many(seen.home, hosts, of)
     if not is_many and not seen.since:
-        if seen.is_mass:
+        if seen.is_mass is not False:
             lease.drop(seen.home, _mass(seen.home))
         seen.is_mass = False
         return hosts
@@ -172,12 +178,15 @@ def _come_back(home: Home, gone: Iterable[Silent], alive: set[UUID]) -> int:
     return back
 
 
-def _move_on(home: Home, host: Silent) -> int:
-    """The requests that have open claims on the host; what it has built stays, for it may still run."""
+def _move_on(home: Home, host: Silent, until: float) -> int:
+    """The requests that have open claims on the host; what it has built stays, for it may still run. What is left when
+    the time is up is the next round's: others may be heard again meanwhile."""
     now = dt.datetime.now(dt.UTC)
     records = [r for r in read_tree(home, host.provider_id).records if r.kind == CLAIM]
     moved = 0
     for request_id in {record.request_id for record in records}:
+        if time.monotonic() > until:
+            return moved
         try:
             moved += recover(home, request_id, now)[1]
         except Exception:  # one request must not keep the others waiting: the next round comes back to it

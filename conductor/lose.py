@@ -20,12 +20,14 @@ from conductor.release import begin_release, is_claimed, settle_plan
 from conductor.rows import RequestRow, get, move, remember
 from conductor.states import CLAIMED, FAILED, RESCHEDULING, SCHEDULING
 from conductor.texts import failures_json, parts_json, plan_json
-from conductor.types import BUILT, LOST, MADE, OVER, Failure, Part, Plan, PlannedMember
+from conductor.types import BUILT, GONE, LOST, MADE, OVER, Failure, Part, Plan, PlannedMember
 from providers.refusals import Busy
 from store.failures import StoreUnavailable
 from store.session import write_many
 
 SOON = dt.timedelta(seconds=5)
+SHOWN = 10  # failures in one sentence
+LONGEST = 200  # characters of a reason that the row keeps; a large request has many
 FRESH = dt.timedelta(seconds=60)
 STATES = (SCHEDULING, CLAIMED, RESCHEDULING)
 
@@ -41,6 +43,9 @@ def lose(row: RequestRow, lost: Mapping[UUID, str], who: str) -> tuple[RequestRo
         if row.state == SCHEDULING and not is_claimed(row):
             settle_plan(row)
         parts = planned_parts(row) if row.state == SCHEDULING else parts_of(row)
+        if any(part.claim_id in lost and part.state == BUILT for part in parts):  # and its claim not consumed yet
+            new = [_failure(part, lost[part.claim_id]) for part in parts if part.claim_id in lost]
+            return _end(row, new, None, who)
         going = _going(row, parts, lost)
         if not going:
             return row, False
@@ -48,23 +53,37 @@ def lose(row: RequestRow, lost: Mapping[UUID, str], who: str) -> tuple[RequestRo
         failures = (*row.failures, *new)
         ids = {part.claim_id for part in going}
         if not _may_be_placed_anew(row, going, failures):
-            only = None if row.body.get("all_or_nothing", True) else ids
-            moved, is_first = begin_release(row, FAILED, reasons_of(failures), only, STATES, failures=new)
-            if is_first:
-                remember(moved, moved.state, who, _why(new))
-            return moved, is_first
+            return _end(row, new, None if row.body.get("all_or_nothing", True) else copies_of(row, parts, ids), who)
         after = _move(row, parts, ids, failures)
         if after is not None:
-            tell(after, RESCHEDULING, _why(new))
-            remember(after, RESCHEDULING, who, _why(new))
+            tell(after, RESCHEDULING, reasons_of(new))
+            remember(after, RESCHEDULING, who, reasons_of(new))
             return after, True
         row = get(row.request_id)
     raise Busy(f"request {row.request_id} is being changed by others all the time; repeat")
 
 
 def reasons_of(failures: Sequence[Failure]) -> str:
-    """Of every attempt, in order, for people."""
-    return "; ".join(f"{f.provider_name}: {f.reason}" for f in failures)
+    """Of every attempt, in order, for people; of very many the first."""
+    shown = "; ".join(f"{f.provider_name}: {f.reason}" for f in failures[:SHOWN])
+    return shown if len(failures) <= SHOWN else f"{shown}; and {len(failures) - SHOWN} more"
+
+
+def copies_of(row: RequestRow, parts: Sequence[Part], claim_ids: Collection[UUID]) -> list[UUID]:
+    """All claims of the copies that these belong to: what is given up of a copy takes the rest of it along."""
+    per_copy = len(row.body.get("resources") or [None])
+    copies = {part.number // per_copy for part in parts if part.claim_id in claim_ids}
+    return [part.claim_id for part in parts if part.state != GONE and part.number // per_copy in copies]
+
+
+def _end(
+    row: RequestRow, failures: Sequence[Failure], only: Collection[UUID] | None, who: str
+) -> tuple[RequestRow, bool]:
+    why = reasons_of((*row.failures, *failures))
+    moved, is_first = begin_release(row, FAILED, why, only, STATES, failures=failures)
+    if is_first:
+        remember(moved, moved.state, who, reasons_of(failures))
+    return moved, is_first
 
 
 def _going(row: RequestRow, parts: Sequence[Part], lost: Collection[UUID]) -> list[Part]:
@@ -128,9 +147,5 @@ def _alternates(row: RequestRow, parts: Sequence[Part], failed: Collection[UUID]
 
 
 def _failure(part: Part, reason: str) -> Failure:
-    return Failure(dt.datetime.now(dt.UTC), part.number, part.provider_id, part.provider_name, part.root_id, reason)
-
-
-def _why(failures: Sequence[Failure]) -> str:
-    shown = reasons_of(failures[:3])
-    return shown if len(failures) <= 3 else f"{shown}; and {len(failures) - 3} more"
+    now, short = dt.datetime.now(dt.UTC), reason[:LONGEST]
+    return Failure(now, part.number, part.provider_id, part.provider_name, part.root_id, short)

@@ -52,19 +52,37 @@ def take_off(home: Home, request_id: UUID, due_at: dt.datetime) -> Write:
 
 
 def done(entry: Entry) -> None:
+    """Unless somebody has put it on again meanwhile, for the same minute."""
+    if _is_as_read(entry):
+        _delete(entry)
+
+
+def _delete(entry: Entry) -> None:
     write(*take_off(entry.home, entry.request_id, entry.minute))
 
 
 def again(entry: Entry, due_at: dt.datetime) -> None:
     """Has the request looked at once more: the new row first, then the old one goes."""
+    if not _is_as_read(entry):
+        return
     cql, values = put_on(entry.home, entry.request_id, due_at)
     write(cql, values)
     if values[1] != entry.minute:  # else it is the same row, and tells the new time now
-        done(entry)
+        _delete(entry)
 
 
-def due(home: Home) -> Iterator[Entry]:
-    """What is due in a cell now, oldest minutes first. Moves `open_from` on over minutes with nothing left in them."""
+def _is_as_read(entry: Entry) -> bool:
+    cql = (
+        f"SELECT due_at FROM {keyspace(entry.home.datacenter)}.open_requests "
+        "WHERE cell = ? AND minute = ? AND slot = ? AND request_id = ?"
+    )
+    rows = read(cql, [entry.home.cell, entry.minute, entry.request_id.int % SLOTS, entry.request_id])
+    return not rows or rows[0]["due_at"].replace(tzinfo=dt.UTC) == entry.due_at
+
+
+def due(home: Home, moves_on: bool = True) -> Iterator[Entry]:
+    """What is due in a cell now, oldest minutes first. Moves `open_from` on over minutes with nothing left in them, if
+    it `moves_on`."""
     now = dt.datetime.now(dt.UTC)
     begin = first = _open_from(home, now)
     minutes = _minutes(begin, now)
@@ -79,7 +97,7 @@ def due(home: Home) -> Iterator[Entry]:
             entries += [Entry(home, minute, r["request_id"], r["due_at"].replace(tzinfo=dt.UTC)) for r in rows]
         random.shuffle(entries)  # so that conductors that look at the same moment begin with different ones
         yield from (entry for entry in entries if entry.due_at <= now)
-    if first > begin:
+    if first > begin and moves_on:
         cql = f"INSERT INTO {keyspace(home.datacenter)}.open_from (cell, minute) VALUES (?, ?)"
         write(cql, [home.cell, first])
 

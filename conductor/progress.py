@@ -21,13 +21,13 @@ from claims.types import HELD, Not
 from conductor.activate import finish_active
 from conductor.lose import lose
 from conductor.outcome import parts_of, records_of
-from conductor.release import begin_release, finish_release, push
+from conductor.release import begin_release, finish_release, is_done, push
 from conductor.reschedule import reschedule
 from conductor.rows import RequestRow, get, move, remember
 from conductor.states import ACTIVE, CLAIMED, ENDED, FAILED, RELEASING, RESCHEDULING, SCHEDULING
 from conductor.states import RELEASED as RELEASED_STATE
 from conductor.texts import parts_json
-from conductor.types import BUILT, GONE, OVER, Part
+from conductor.types import BUILT, OVER, Part
 from events.types import CLAIM_FAILED
 from providers.heartbeat import note_failed_build
 from providers.records import CLAIM, CLOSED, INSTANCE, Record, locate
@@ -174,7 +174,7 @@ def _say_built_together(records: Sequence[Record]) -> list[_Said | ClaimGone]:
         new = {record.id for record, one in zip(records, said, strict=True) if one is None}
         parts = [replace(p, state=BUILT) if p.claim_id in new else p for p in before]
         is_known = any(isinstance(one, RequestRow) for one in said)
-        done = (new or is_known) and all(p.state in (BUILT, GONE) or p.agentless for p in parts)
+        done = (new or is_known) and all(is_done(p) for p in parts)
         if row.state == ACTIVE or not (new or done):
             return [one if isinstance(one, ClaimGone) else _Said(row, False, True) for one in said]
         is_anew = row.state == RESCHEDULING

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from claims.consume import consume
 from claims.types import BUILDING, HELD
 from conductor import open_work
 from conductor.activate import finish_active
@@ -22,6 +23,7 @@ from conductor.reschedule import reschedule
 from conductor.rows import RequestRow, find, remember
 from conductor.side_by_side import side_by_side
 from conductor.states import ACTIVE, ENDED, FAILED, RELEASING, RESCHEDULING, SCHEDULING
+from conductor.types import BUILT, MADE, OVER
 from providers.records import CLAIM, Record
 from providers.silent import silent_among
 from store.home import Home
@@ -103,14 +105,18 @@ def _finish_claimed(row: RequestRow) -> tuple[dt.datetime | None, bool]:
     there = list(zip(parts, records_of(parts), strict=True))
     if any(r is not None and r.state == HELD for _, r in there) and row.committed:
         confirm(parts)
+    for part, record in there:
+        if part.state == BUILT and record is not None and record.kind == CLAIM:
+            consume(record)  # whoever heard that it is built died before that
     # What has no agent (a volume of the same request) waits for the rest.
-    records = [r for part, r in there if r is not None and r.kind == CLAIM and not part.agentless]
+    waits = [(part, r) for part, r in there if part.state == MADE and not part.agentless]
+    records = [r for _, r in waits if r is not None and r.kind == CLAIM]
     late = _late(records)
     if late:
         after, _ = lose(row, late, "conductor")
         return _place_anew(after) if after.state == RESCHEDULING else (_unless_ended(push(after)), True)
     # What has no agent waits for nothing but people. (A release puts it on the list again.)
-    return (None if all(p.agentless for p in parts) else _next_deadline(records)), False
+    return (None if all(p.agentless for p in parts if p.state not in OVER) else _next_deadline(records)), False
 
 
 def _place_anew(row: RequestRow) -> tuple[dt.datetime | None, bool]:

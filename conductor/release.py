@@ -112,7 +112,12 @@ def begin_release(
         parts = _all_parts(row)
         if only is not None and ends_as == RELEASED and any(p.state == BUILT and p.claim_id in only for p in parts):
             raise Conflict(f"request {row.request_id} says that it was built: delete the request to destroy it")
-        left = [replace(p, state=GONE) if only is None or p.claim_id in only else p for p in parts]
+        # What a rescheduling holds is not the row's yet: it goes, and is placed once more.
+        known = {p.claim_id for p in parts} if row.state != RESCHEDULING else {p.claim_id for p in row.parts}
+        left = [
+            replace(p, state=GONE) if only is None or p.claim_id in only or p.claim_id not in known else p
+            for p in parts
+        ]
         columns: dict[str, Any] = {"members": parts_json(left)}
         if failures:
             columns["failures"] = failures_json((*row.failures, *failures))
@@ -133,7 +138,7 @@ def begin_release(
             # Once more: the move may have taken so long that a conductor found the row as it was, and nothing to do.
             with suppress(StoreUnavailable):
                 write_many([put_on(row.home, row.request_id, _soon())])
-            _follow(moved, why)
+            _follow(moved, why, row.state)
             return moved, True
         row = get(row.request_id)
     raise Busy(f"request {row.request_id} is being changed by others all the time; repeat")
@@ -152,14 +157,21 @@ def _all_parts(row: RequestRow) -> Sequence[Part]:
 
 def all_built(parts: Sequence[Part]) -> bool:
     """Whether all that stays is built, or has no agent that would build it, and something is built."""
-    return any(p.state == BUILT for p in parts) and all(p.state in (BUILT, GONE) or p.agentless for p in parts)
+    return any(p.state == BUILT for p in parts) and all(is_done(p) for p in parts)
 
 
-def _follow(row: RequestRow, why: str) -> None:
+def is_done(part: Part) -> bool:
+    """Whether nothing more is to be built of it: it is built, gone, or has no agent that would build it."""
+    return part.state in (BUILT, GONE) or (part.agentless and part.state != LOST)
+
+
+def _follow(row: RequestRow, why: str, before: str) -> None:
     if row.state == RELEASING:
         tell(row, RELEASING, why)
     elif row.state == ACTIVE:
         finish_active(row)
+    elif before == RESCHEDULING != row.state:
+        tell(row, row.state, why)
 
 
 def is_claimed(row: RequestRow) -> bool:

@@ -19,9 +19,9 @@ from claims.overtaken import tries
 from conductor.accept import plan_of
 from conductor.attempt import Attempted, attempt_plan, barred
 from conductor.commit import abort, confirm_own, tell
-from conductor.lose import reasons_of
+from conductor.lose import copies_of, reasons_of
 from conductor.membership import join
-from conductor.outcome import parts_of, planned_parts, records_of
+from conductor.outcome import parts_of, planned_parts
 from conductor.place import decision_for
 from conductor.release import all_built, begin_release, push, settle_plan
 from conductor.rows import RequestRow, find, get, move, remember
@@ -30,7 +30,8 @@ from conductor.stored import stored_request
 from conductor.texts import parts_json, plan_json
 from conductor.twin import lease_end
 from conductor.types import GONE, LOST, OVER, Decision, Part, Plan, PlannedMember, ScheduleRequest
-from providers.records import CLAIM
+from providers.refusals import Invalid, NotFound
+from scheduler.types import ANTI_AFFINITY
 
 log = logging.getLogger("sched_portal.conductor")
 
@@ -45,12 +46,17 @@ def reschedule(row: RequestRow) -> RequestRow:
     if ours is None:
         return get(row.request_id)
     row = push(ours)  # what was lost goes back, and leaves the request's group
+    if row.state == RESCHEDULING and _is_overdue(row):
+        return _give_up(row, f"and no place was found within {settings.RESCHEDULE_SECONDS:.0f} s")
     plan = row.plan if row.plan is not None and row.plan.members else None
     for _ in range(settings.SCHEDULE_MAX_PLANS):
         if plan is None:
-            decided = _new_plan(row)
+            try:
+                decided = _new_plan(row)
+            except (Invalid, NotFound) as error:  # what it names is not there any more
+                return _give_up(row, f"and it cannot be placed anew: {error}")
             if isinstance(decided, Decision):
-                return _give_up(row, decided)
+                return _give_up(row, "and no other provider does", decided)
             plan = decided
             moved = move(row, RESCHEDULING, epoch=row.epoch + 1, plan=plan_json(plan), lease_until=lease_end())
             if moved is None:
@@ -64,6 +70,11 @@ def reschedule(row: RequestRow) -> RequestRow:
             break
         plan = None
     return get(row.request_id)
+
+
+def _is_overdue(row: RequestRow) -> bool:
+    last = max((failure.at for failure in row.failures), default=dt.datetime.now(dt.UTC))
+    return dt.datetime.now(dt.UTC) - last > dt.timedelta(seconds=settings.RESCHEDULE_SECONDS)
 
 
 def _take_on(row: RequestRow) -> RequestRow | None:
@@ -99,6 +110,8 @@ def _new_plan(row: RequestRow) -> Plan | Decision:
             return decision
         plan = plan_of(decision.assignment, decision.how)
         flat = [number for copy in numbers for number in copy]
+        if wanted.group is not None and wanted.group.policy == ANTI_AFFINITY:  # for the shapes that are decided next
+            wanted = replace(wanted, avoid=wanted.avoid | {member.tries[0].root_id for member in plan.members})
         members += [replace(member, number=flat[member.number]) for member in plan.members]
         domains |= plan.domains
         how = plan.decided
@@ -140,23 +153,22 @@ def _commit(row: RequestRow, tried: Attempted) -> RequestRow:
             remember(moved, moved.state, "scheduler", f"placed anew on {names}")
             return moved
         now = find(row.request_id, at_home=True)
-    if now is None or not new & {part.claim_id for part in now.parts}:  # else our own first try committed it
+    live = {part.claim_id for part in now.parts if part.state not in OVER} if now else set()
+    if not new & live:  # else our own first try committed it
         abort(row, tried.parts)
     return now or get(row.request_id)
 
 
-def _give_up(row: RequestRow, decision: Decision) -> RequestRow:
-    """No other place. While a host still holds what was lost, and with it a place in the group, it is too early."""
-    lost = [part for part in row.parts if part.state == LOST]
-    if row.body.get("group") and any(r is not None and r.kind == CLAIM for r in records_of(lost)):
-        return move(row, RESCHEDULING, lease_until=None) or get(row.request_id)
-    told = decision.explanation
+def _give_up(row: RequestRow, why: str, decision: Decision | None = None) -> RequestRow:
+    """No other place: the request ends, or goes on without the copies that lost something."""
+    lost = [part.claim_id for part in row.parts if part.state == LOST]
+    told = decision.explanation if decision else None
     response = json.dumps({"explain": told.as_json()}, separators=(",", ":")) if told else None
-    why = f"{reasons_of(row.failures)}; and no other provider does"
-    only = None if _is_all_or_nothing(row) else [part.claim_id for part in lost]
-    after, is_first = begin_release(row, FAILED, why, only, (RESCHEDULING,), response=response)
+    reasons = f"{reasons_of(row.failures)}; {why}"
+    only = None if _is_all_or_nothing(row) else copies_of(row, row.parts, lost)
+    after, is_first = begin_release(row, FAILED, reasons, only, (RESCHEDULING,), response=response)
     if is_first:
-        remember(after, after.state, "scheduler", why)
+        remember(after, after.state, "scheduler", reasons)
     return push(after)
 
 

@@ -4,10 +4,12 @@ Declared, not only silent: it is said once, by one transaction, and holds until 
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from providers.heartbeat import HEARD, counts
 from providers.records import aware
 from store.home import Home
 from store.lwt import Applied, Statement, run
@@ -51,14 +53,25 @@ def heard_again(home: Home, provider_id: UUID) -> bool:
 
 
 def silent_among(home: Home, provider_ids: Collection[UUID]) -> set[UUID]:
-    """Which of these root providers of one cell are declared silent. Read where it is written, at a quorum."""
+    """Which of these root providers of one cell are declared silent, and are silent still. Read where it is written, at
+    a quorum."""
     ids = sorted(provider_ids, key=str)
-    cql = f"SELECT provider_id FROM {_table(home)} WHERE cell = ? AND provider_id IN ?"
+    cql = f"SELECT provider_id, resource_class, shard FROM {_table(home)} WHERE cell = ? AND provider_id IN ?"
     found: set[UUID] = set()
     for begin in range(0, len(ids), A_QUERY):
         rows = read(cql, [home.cell, ids[begin : begin + A_QUERY]], lwt_profile(home.datacenter))
-        found |= {row["provider_id"] for row in rows}
+        found |= {row["provider_id"] for row in rows if not _is_heard(home, row)}
     return found
+
+
+def _is_heard(home: Home, row: Mapping[str, Any]) -> bool:
+    """It is back, and nobody has said so yet."""
+    cql = (
+        f"SELECT {HEARD} FROM {keyspace(home.datacenter)}.heartbeats "
+        "WHERE cell = ? AND resource_class = ? AND shard = ? AND provider_id = ?"
+    )
+    key = [home.cell, row["resource_class"], row["shard"], row["provider_id"]]
+    return any(counts(one) for one in read(cql, key, lwt_profile(home.datacenter)))
 
 
 def all_silent(home: Home) -> Iterable[Silent]:

@@ -138,6 +138,7 @@ PORTAL_CELL = text("PORTAL_CELL")
 SCHEDULE_MAX_PLANS = integer("SCHEDULE_MAX_PLANS", 4)
 CLAIM_DEADLINE = number("CLAIM_DEADLINE", 600.0)
 ANSWER_DEADLINE = number("ANSWER_DEADLINE", 60.0)  # seconds from the claim until its host must have begun
+RESCHEDULE_SECONDS = number("RESCHEDULE_SECONDS", 600.0)  # after the last failure, without a place: then it fails
 RESCHEDULE_LIMIT = integer("RESCHEDULE_LIMIT", 3)  # times that one claim of a request is placed anew
 HEARTBEAT_TTL = integer("HEARTBEAT_TTL", 25)
 HEARTBEATS_A_SECOND = integer("HEARTBEATS_A_SECOND", 1000)  # of a cell; larger ones are told to beat less often

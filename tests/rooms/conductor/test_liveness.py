@@ -6,12 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api.fields import Fields
-from api.parse.schedule import schedule_request
 from conductor import lease, progress
 from conductor.liveness import Watch, watch
 from conductor.outcome import parts_of
-from conductor.place import schedule
 from conductor.rows import get
 from events.look_back import Wanted, look
 from events.types import CELL_SILENT, PROVIDER_HEARD, PROVIDER_SILENT
@@ -22,25 +19,17 @@ from providers.silent import all_silent, silent_among
 
 
 @pytest.fixture
-def short(settings):
+def short(settings, host):
     """Heartbeats that count for a second."""
     settings.HEARTBEAT_TTL, settings.HEARTBEAT_INTERVAL, settings.LIVENESS_INTERVAL = 1, 0, 0.1
 
     def wait():
+        """Everybody is silent after it, but one: when nobody is heard it is not the hosts that are broken."""
         time.sleep(2.1)
+        settings.HEARTBEAT_TTL = 30
+        host("witness")
 
     return wait
-
-
-@pytest.fixture
-def ask(cell):
-    def make(**more):
-        resources = [{"resource_class": "compute", "amounts": {"vcpus": 2}}]
-        body = {"consumer": "me", "project": "p", "cell": cell.name, "resources": resources, **more}
-        wanted, _ = schedule_request(body, Fields(body), None, "me")
-        return get(schedule(wanted).request_id)
-
-    return make
 
 
 def events(cell, kind):
@@ -54,8 +43,6 @@ def test_one_that_falls_silent_is_declared_once_and_its_open_claims_move(cell, h
     claim = parts_of(row)[0]
     progress.building(claim.claim_id, None)
     short()
-    beat(locate(lives.id))
-    settings.HEARTBEAT_TTL = 30
     beat(locate(lives.id))
     seen = Watch(cell.home)
     done = watch(seen)
@@ -113,8 +100,9 @@ def test_many_at_once_are_one_event_then_waited_for_then_a_few_a_round(cell, hos
     first = watch(seen)
     assert (first.declared, first.waited_for) == (0, 8)
     (told,) = events(cell, CELL_SILENT)
-    assert (told.data["hosts"], told.data["of"]) == (8, 8)
+    assert (told.data["hosts"], told.data["of"]) == (8, 9)
     assert watch(Watch(cell.home)).declared == 0  # another conductor begins to wait anew, and tells nobody again
+    settings.HEARTBEAT_TTL = 1
     time.sleep(1.1)
     rounds = [watch(seen) for _ in range(3)]
     assert [r.declared for r in rounds] == [3, 3, 2]
@@ -147,10 +135,10 @@ def test_those_of_a_mass_that_come_back_in_time_keep_their_claims(cell, host, as
 def test_one_conductor_watches_a_cell_and_another_when_its_lease_is_over(cell, host, short):
     me, other = uuid.uuid4(), uuid.uuid4()
     name = f"try:{uuid.uuid4()}"
-    assert lease.take(cell.home, name, 0.5, me)
-    assert not lease.take(cell.home, name, 0.5, other)
-    assert lease.take(cell.home, name, 0.5, me)
-    time.sleep(0.6)
+    assert lease.take(cell.home, name, 1, me)
+    assert not lease.take(cell.home, name, 1, other)
+    assert lease.take(cell.home, name, 1, me)
+    time.sleep(2.1)
     assert lease.take(cell.home, name, 5, other)
     assert not lease.take(cell.home, name, 5, me)
     assert not lease.give_back(cell.home, name, me)
@@ -170,3 +158,21 @@ def test_larger_cells_beat_less_often(cell, host, settings):
     assert (rhythm(cell.home).interval, rhythm(cell.home).ttl) == (10, 25)
     settings.HEARTBEATS_A_SECOND = 8  # 256 places in its one shard
     assert (rhythm(cell.home).interval, rhythm(cell.home).ttl) == (32, 80)
+
+
+def test_when_nobody_is_heard_any_more_they_are_waited_for(cell, host, settings):
+    settings.HEARTBEAT_TTL, settings.HEARTBEAT_INTERVAL = 1, 0
+    for number in range(6):
+        host(f"h{number}")
+    time.sleep(2.1)
+    settings.HEARTBEAT_TTL = 30
+    assert (watch(Watch(cell.home)).declared, len(events(cell, CELL_SILENT))) == (0, 1)
+
+
+def test_one_that_is_back_before_anybody_said_so_is_not_silent(cell, host, short):
+    own = host("comes back")
+    short()
+    assert watch(Watch(cell.home)).declared == 1
+    assert silent_among(cell.home, [own.id]) == {own.id}
+    beat(locate(own.id))
+    assert silent_among(cell.home, [own.id]) == set()

@@ -24,55 +24,9 @@ from conductor.rows import find, get
 from conductor.states import ACTIVE, CLAIMED, FAILED, RELEASED, RESCHEDULING
 from conductor.stored import stored_request
 from conductor.types import Placed
-from providers.records import CLAIM, locate, read_tree
 from providers.silent import Silent, declare
 from store.failures import StoreUnavailable
-from store.home import Home
-
-VCPUS = {"resource_class": "compute", "amounts": {"vcpus": 2}}
-DISK = {"resource_class": "block_storage", "amounts": {"capacity_gb": 10}}
-
-
-@pytest.fixture
-def ask(cell):
-    """Schedules a body as a program sends it, and gives the row."""
-
-    def make(*resources, **more):
-        body = {"consumer": "me", "project": "p", "cell": cell.name, "resources": list(resources or [VCPUS]), **more}
-        wanted, _ = schedule_request(body, Fields(body), None, "me")
-        placed = schedule(wanted)
-        assert isinstance(placed, Placed), placed
-        return get(placed.request_id)
-
-    return make
-
-
-def there(row):
-    """Names of the hosts where the request has a claim that is not given up."""
-    return sorted(p.provider_name for p in parts_of(row) if p.state in ("made", "built"))
-
-
-def claim_of(row, name=None):
-    (part,) = [p for p in parts_of(row) if p.state == "made" and name in (None, p.provider_name)]
-    return part
-
-
-def free(own):
-    return read_tree(own_home(own), own.id).providers[own.id].available["vcpus"]
-
-
-def own_home(own):
-    return locate(own.id).home
-
-
-def live_claims(row):
-    parts = list(row.parts or parts_of(row))
-    trees = {p.root_id: read_tree(own_home_of(p), p.root_id) for p in parts}
-    return [r for tree in trees.values() for r in tree.records if r.kind == CLAIM and r.request_id == row.request_id]
-
-
-def own_home_of(part):
-    return Home(part.cell, part.datacenter)
+from tests.rooms.conductor.cast_anew import DISK, VCPUS, claim_of, free, live_claims, live_claims_everywhere, there
 
 
 class TestAHostThatCannotBuild:
@@ -343,11 +297,6 @@ class TestInterrupted:
         assert len(live_claims_everywhere(hosts, row)) == 1
         assert sum(free(one) for one in hosts) == 32 - 2
         recover_cell(cell.home)
-
-
-def live_claims_everywhere(hosts, row):
-    trees = [read_tree(own_home(own), own.id) for own in hosts]
-    return [r for tree in trees for r in tree.records if r.kind == CLAIM and r.request_id == row.request_id]
 
 
 def test_what_is_stored_is_what_was_asked():
