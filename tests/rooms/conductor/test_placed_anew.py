@@ -24,6 +24,8 @@ from conductor.rows import find, get
 from conductor.states import ACTIVE, CLAIMED, FAILED, RELEASED, RESCHEDULING
 from conductor.stored import stored_request
 from conductor.types import Placed
+from providers.heartbeat import silence
+from providers.records import locate
 from providers.silent import Silent, declare
 from store.failures import StoreUnavailable
 from tests.rooms.conductor.cast_anew import DISK, VCPUS, claim_of, free, live_claims, live_claims_everywhere, there
@@ -194,6 +196,7 @@ class TestAHostThatDoesNotAnswer:
         claim = claim_of(row)
         progress.building(claim.claim_id, None)
         now = dt.datetime.now(dt.UTC)
+        silence(locate(claim.root_id))
         assert declare(cell.home, Silent(claim.root_id, "a", "compute", 0, now, now, False))
         recover(row.home, row.request_id, now)
         after = get(row.request_id)
