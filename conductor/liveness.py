@@ -63,7 +63,6 @@ def watch(seen: Watch) -> Round | None:
     new = [one for provider_id, one in silent.items() if provider_id not in known]
     planned = in_maintenance(home, [one.provider_id for one in new], dt.datetime.now(dt.UTC)) if new else ()
     new = [one for one in new if one.provider_id not in planned]  # their silence is no alarm
-    chosen = _chosen(seen, _hosts(home, new), len(alive) + len(silent))
     chosen = _chosen(seen, _hosts(home, new), len(alive) + len(silent), bool(alive))
     declared = [one for one in chosen if declare(home, one)]
     _tell(home, declared)

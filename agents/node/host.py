@@ -180,7 +180,7 @@ class Host:
             self._lives.pop(life.instance.claim_id, None)
             self._changed()
             if life.instance.state == State.DISCARDING:
-                self._soon(self._look)  # a claim that was asked back while it was built is still there, and waits for a word
+                self._soon(self._look)  # a claim that was asked back meanwhile is there still, and waits for a word
 
     async def _forever(self, name: str, turn: Callable[[], Awaitable[float]], now: asyncio.Event) -> None:
         """Turn after turn, with the pause that each asks for, or `now`."""
