@@ -16,7 +16,7 @@ from claims.overtaken import tries
 from conductor.commit import tell
 from conductor.open_work import put_on
 from conductor.outcome import parts_of, planned_parts
-from conductor.release import begin_release, is_claimed, settle_plan
+from conductor.release import begin_release, in_flight, is_claimed, settle_plan
 from conductor.rows import RequestRow, get, move, remember
 from conductor.states import CLAIMED, FAILED, RESCHEDULING, SCHEDULING
 from conductor.texts import failures_json, parts_json, plan_json
@@ -54,7 +54,8 @@ def lose(row: RequestRow, lost: Mapping[UUID, str], who: str) -> tuple[RequestRo
         ids = {part.claim_id for part in going}
         if not _may_be_placed_anew(row, going, failures):
             return _end(row, new, None if row.body.get("all_or_nothing", True) else copies_of(row, parts, ids), who)
-        after = _move(row, parts, ids, failures)
+        beside = in_flight(row) if row.state == RESCHEDULING else []
+        after = _move(row, [*parts, *beside], ids, failures)
         if after is not None:
             tell(after, RESCHEDULING, reasons_of(new))
             remember(after, RESCHEDULING, who, reasons_of(new))

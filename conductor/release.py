@@ -112,12 +112,7 @@ def begin_release(
         parts = _all_parts(row)
         if only is not None and ends_as == RELEASED and any(p.state == BUILT and p.claim_id in only for p in parts):
             raise Conflict(f"request {row.request_id} says that it was built: delete the request to destroy it")
-        # What a rescheduling holds is not the row's yet: it goes, and is placed once more.
-        known = {p.claim_id for p in parts} if row.state != RESCHEDULING else {p.claim_id for p in row.parts}
-        left = [
-            replace(p, state=GONE) if only is None or p.claim_id in only or p.claim_id not in known else p
-            for p in parts
-        ]
+        left = [replace(p, state=GONE) if only is None or p.claim_id in only else p for p in parts]
         columns: dict[str, Any] = {"members": parts_json(left)}
         if failures:
             columns["failures"] = failures_json((*row.failures, *failures))
@@ -148,11 +143,19 @@ def _all_parts(row: RequestRow) -> Sequence[Part]:
     """What the row says it has, and what its plan may have come to without the row saying so."""
     if row.state == SCHEDULING:
         return planned_parts(row)
-    if row.state != RESCHEDULING:
-        return parts_of(row)
+    return [*row.parts, *in_flight(row)] if row.state == RESCHEDULING else parts_of(row)
+
+
+def in_flight(row: RequestRow) -> list[Part]:
+    """What a request that is placed anew may hold under its plan's ids, and that counts for nothing yet: to go back.
+    Whoever is still at work on the plan can claim no more. Written into the row by the transaction that gives it a new
+    epoch, or nobody would know of it any more."""
     settle_plan(row)
+    members = row.plan.members if row.plan is not None and group_of(row) is not None else ()
+    joined = [part_of(row, member, 0, member.tries[0]) for member in members if member.tries[0].place]
     known = {part.claim_id for part in row.parts}
-    return [*row.parts, *(part for part in planned_parts(row) if part.claim_id not in known)]
+    planned = {part.claim_id: replace(part, state=GONE) for part in (*planned_parts(row), *joined)}
+    return [part for claim_id, part in planned.items() if claim_id not in known]
 
 
 def all_built(parts: Sequence[Part]) -> bool:

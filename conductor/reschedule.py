@@ -21,9 +21,9 @@ from conductor.attempt import Attempted, attempt_plan, barred
 from conductor.commit import abort, confirm_own, tell
 from conductor.lose import copies_of, reasons_of
 from conductor.membership import join
-from conductor.outcome import parts_of, planned_parts
+from conductor.outcome import parts_of
 from conductor.place import decision_for
-from conductor.release import all_built, begin_release, push, settle_plan
+from conductor.release import all_built, begin_release, in_flight, push
 from conductor.rows import RequestRow, find, get, move, remember
 from conductor.states import ACTIVE, CLAIMED, FAILED, RESCHEDULING
 from conductor.stored import stored_request
@@ -84,11 +84,9 @@ def _take_on(row: RequestRow) -> RequestRow | None:
     if row.lease_until is None:
         return move(row, RESCHEDULING, lease_until=lease_end())
     # Whoever had it on may have died with trees held, or may only be paused.
-    moved = move(row, RESCHEDULING, epoch=row.epoch + 1, plan=plan_json(NOTHING), lease_until=lease_end())
-    if moved is not None:
-        settle_plan(row)
-        abort(row, planned_parts(row))
-    return moved
+    members = parts_json([*row.parts, *in_flight(row)])
+    columns = {"members": members, "plan": plan_json(NOTHING), "lease_until": lease_end()}
+    return move(row, RESCHEDULING, epoch=row.epoch + 1, **columns)
 
 
 def _new_plan(row: RequestRow) -> Plan | Decision:

@@ -80,6 +80,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(RESCHEDULING, RESCHEDULING, "conductor.reschedule", "a conductor takes it on, or makes a new plan"),
     Transition(RESCHEDULING, RESCHEDULING, "conductor.progress", "another of its hosts has built its part meanwhile"),
     Transition(RESCHEDULING, CLAIMED, "conductor.reschedule", "its new trees are held: the commit point"),
+    Transition(RESCHEDULING, ACTIVE, "conductor.reschedule", "what was lost has no agent, and the rest is built"),
     Transition(RESCHEDULING, ACTIVE, "conductor.release", "what found no other place is given up, the rest is built"),
     Transition(RESCHEDULING, RELEASING, "conductor.release", "released; or no attempt is left, or nothing fits"),
     Transition(ACTIVE, ACTIVE, "conductor.release", "a claim without an agent was released, others stay"),

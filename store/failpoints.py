@@ -1,8 +1,9 @@
 """Points at which a fault can be planted: before and after every transaction on a claim or a request.
 
 Off unless the setting FAILPOINT names one, such as `claims.take:after=kill`: the process kills itself there with
-SIGKILL. `stop` is SIGSTOP; `lost` makes it as if no answer came (`before`: and nothing was sent). `#3` at the end: only
-the third time that the point is reached. For fault tests; never set it elsewhere.
+SIGKILL. `stop` is SIGSTOP; `lost` makes it as if no answer came (`before`: and nothing was sent); `twice` sends it a
+second time (`before`: and only the second answer is heard). `#3` at the end: only the third time that the point is
+reached. For fault tests; never set it elsewhere.
 """
 
 import os
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 from django.conf import settings
 
 BEFORE, AFTER = "before", "after"
-KILL, STOP, LOST = "kill", "stop", "lost"
-_FORM = re.compile(r"([a-z_.-]+):(before|after)=(kill|stop|lost)(?:#([1-9]\d*))?")
+KILL, STOP, LOST, TWICE = "kill", "stop", "lost", "twice"
+_FORM = re.compile(r"([a-z_.-]+):(before|after)=(kill|stop|lost|twice)(?:#([1-9]\d*))?")
 _lock = threading.Lock()
 
 
@@ -35,7 +36,9 @@ def parse(text: str) -> Armed | None:
         return None
     found = _FORM.fullmatch(text)
     if found is None:
-        raise ValueError(f"FAILPOINT is {text!r}: it must look like claims.take:after=kill#1 (kill, stop or lost)")
+        raise ValueError(
+            f"FAILPOINT is {text!r}: it must look like claims.take:after=kill#1 (kill, stop, lost or twice)"
+        )
     name, phase, action, number = found.groups()
     return Armed(name, phase, action, int(number or 1))
 
@@ -49,15 +52,17 @@ def arm(text: str) -> None:
     _armed = parse(text)
 
 
-def reach(name: str, phase: str) -> bool:
-    """Strikes if a fault is planted here. True: what was sent, or its answer, is to be taken for lost."""
+def reach(name: str, phase: str) -> str:
+    """Strikes if a fault is planted here. LOST: what was sent, or its answer, is to be taken for lost; TWICE: it is to
+    be sent again; else empty."""
     armed = _armed
     if armed is None or armed.name != name or armed.phase != phase:
-        return False
+        return ""
     with _lock:
         armed.left -= 1
         if armed.left != 0:
-            return False
-    if armed.action != LOST:
-        os.kill(os.getpid(), signal.SIGKILL if armed.action == KILL else signal.SIGSTOP)
-    return armed.action == LOST
+            return ""
+    if armed.action in (LOST, TWICE):
+        return armed.action
+    os.kill(os.getpid(), signal.SIGKILL if armed.action == KILL else signal.SIGSTOP)
+    return ""

@@ -63,10 +63,16 @@ def run(statements: Sequence[Statement], datacenter: str, name: str = "", attemp
     goes to another coordinator, for the first may be paused. Raises StoreUnavailable when it certainly was not run: no
     coordinator could be reached, or too few replicas lived.
     """
-    if failpoints.reach(name, failpoints.BEFORE):
+    fault = failpoints.reach(name, failpoints.BEFORE)
+    if fault == failpoints.LOST:
         return Unknown("failpoint: not sent")
     outcome = _run(statements, datacenter, attempt)
-    return Unknown("failpoint: answer lost") if failpoints.reach(name, failpoints.AFTER) else outcome
+    if fault == failpoints.TWICE:
+        outcome = _run(statements, datacenter, attempt)
+    fault = failpoints.reach(name, failpoints.AFTER)
+    if fault == failpoints.TWICE:
+        _run(statements, datacenter, attempt)
+    return Unknown("failpoint: answer lost") if fault == failpoints.LOST else outcome
 
 
 def _run(statements: Sequence[Statement], datacenter: str, attempt: int) -> Outcome:

@@ -25,13 +25,13 @@ from providers.records import CLAIM, INSTANCE, Record
 from providers.refusals import Conflict, NotFound
 from tests.faults.scenes_actor import act, conduct, told
 from tests.faults.scenes_points import ROOT
-from tests.faults.scenes_stage import BREAKS, SILENT, Stage
+from tests.faults.scenes_stage import SILENT, Stage
 
 IN_TIME = 30.0  # seconds until every request has come to its end
 PATIENCE = 90.0  # seconds that a step is waited for, so that a busy machine is told from a process that hangs
 # A portal's lease ends long before its own deadline, as if its clock were wrong: it goes on while others take over.
 SHORT = {"SCHEDULE_DEADLINE": 20.0, "REQUEST_LEASE": -18.0, "CLOSED_KEPT": 0.0, "HEARTBEAT_TTL": 600}
-CONDUCTOR = SHORT | {"REQUEST_LEASE": 1.0, "CONDUCTOR_INTERVAL": 0.3}
+CONDUCTOR = SHORT | {"REQUEST_LEASE": 1.0, "CONDUCTOR_INTERVAL": 0.3, "ANSWER_DEADLINE": 600.0}
 
 _processes = multiprocessing.get_context("forkserver")
 _lock = threading.Lock()  # a start asks for everybody's exit code, and a code that two threads read is lost to one
@@ -109,7 +109,7 @@ def ask(stage: Stage, ends: str) -> Any:
 
 def host_round(stage: Stage) -> None:
     """What the agents do at one look for orders (agents/node/host.py): build, give up, destroy."""
-    for host in stage.with_agent if stage.agents != SILENT else ():
+    for host in (host for host in stage.with_agent if not stage.is_silent(host)):
         for record in on_provider(host):
             try:
                 _obey(stage, record)
@@ -118,9 +118,10 @@ def host_round(stage: Stage) -> None:
 
 
 def _obey(stage: Stage, record: Record) -> None:
-    if record.kind == INSTANCE and (record.state == DESTROYING or stage.agents == BREAKS):
+    breaks = stage.breaks(record.root_id)
+    if record.kind == INSTANCE and (record.state == DESTROYING or breaks):
         destroyed(record.request_id, record.provider_id)
-    elif record.kind == CLAIM and (record.release_requested or stage.agents == BREAKS):
+    elif record.kind == CLAIM and (record.release_requested or breaks):
         not_built(record.id, record.provider_id, "no such image")
     elif record.kind == CLAIM and record.state in (CLAIMED, NOTIFIED, BUILDING):
         if record.state != BUILDING:

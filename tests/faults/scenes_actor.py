@@ -20,6 +20,8 @@ from django.core.management import call_command  # noqa: E402
 from claims.find import on_provider  # noqa: E402
 from claims.lookups import SLOTS  # noqa: E402
 from claims.types import BUILDING, CLAIMED, NOTIFIED  # noqa: E402
+from conductor import lease  # noqa: E402
+from conductor.liveness import Watch, watch  # noqa: E402
 from conductor.place import schedule  # noqa: E402
 from conductor.progress import building, built, destroyed, not_built  # noqa: E402
 from conductor.recover import recover_cell  # noqa: E402
@@ -30,9 +32,10 @@ from conductor.states import FAILED  # noqa: E402
 from conductor.sweep import sweep_claims  # noqa: E402
 from conductor.types import Outcome, Placed  # noqa: E402
 from providers import cells  # noqa: E402
+from providers.heartbeat import beat  # noqa: E402
 from providers.projection import projector  # noqa: E402
-from providers.records import CLAIM, INSTANCE, Record  # noqa: E402
-from providers.refusals import Conflict, NotFound  # noqa: E402
+from providers.records import CLAIM, INSTANCE, Record, locate  # noqa: E402
+from providers.refusals import Conflict, NotFound, Undecided  # noqa: E402
 from store import failpoints  # noqa: E402
 from store.failures import StoreUnavailable  # noqa: E402
 from store.home import Home  # noqa: E402
@@ -40,6 +43,7 @@ from store.session import session  # noqa: E402
 from tests.faults.scenes_stage import Stage  # noqa: E402
 
 PATIENCE = 20.0  # seconds that a conductor waits for work
+NOT_REACHED = 9  # exit code of who ended before its failpoint
 
 
 def told(outcome: Outcome) -> tuple[str, tuple[str, ...]]:
@@ -81,6 +85,50 @@ def _built(stage: Stage) -> None:
     built(records(stage, CLAIM, CLAIMED, NOTIFIED, BUILDING)[0].id, None)
 
 
+def _built_elsewhere(stage: Stage) -> None:
+    """By every host but the first."""
+    for record in records(stage, CLAIM, CLAIMED, NOTIFIED, BUILDING):
+        if record.root_id != stage.hosts[0]:
+            built(record.id, None)
+
+
+def _fall_silent(stage: Stage) -> None:
+    """The first host is not heard from any more: its last heartbeat counts for a second, and that is over."""
+    kept = settings.HEARTBEAT_TTL, settings.HEARTBEAT_INTERVAL
+    settings.HEARTBEAT_TTL, settings.HEARTBEAT_INTERVAL = 1, 0
+    beat(locate(stage.hosts[0]))
+    settings.HEARTBEAT_TTL, settings.HEARTBEAT_INTERVAL = kept
+    time.sleep(2.1)
+
+
+def _watch(stage: Stage) -> bool:
+    """A conductor's look at who lives, until its failpoint struck (or one round was made, when there is none)."""
+    seen, until = Watch(stage.home), time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        done = watch(seen)
+        if failpoints._armed is None and done is not None:
+            return True
+        if failpoints._armed is not None and failpoints._armed.left <= 0:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def _mass_that_ends(stage: Stage) -> None:
+    """So many fall silent that they are waited for, and come back."""
+    settings.SILENT_AT_ONCE, settings.SILENT_SHARE = 0, 0.0
+    seen = Watch(stage.home)
+    _fall_silent(stage)
+    watch(seen)
+    beat(locate(stage.hosts[0]))
+    watch(seen)
+
+
+def _lease(stage: Stage) -> None:
+    lease.take(stage.home, f"scene:{stage.cell}", 30.0)
+    lease.give_back(stage.home, f"scene:{stage.cell}")
+
+
 def _destroyed(stage: Stage) -> None:
     instance = records(stage, INSTANCE)[0]
     destroyed(stage.request_id, instance.provider_id)
@@ -102,6 +150,13 @@ ACTS: dict[str, Callable[[Stage], Any]] = {
     "give up": lambda stage: look_after(stage, until_failed=True),
     "sweep": sweep,
     "retire": lambda stage: retire_ended(stage.home),
+    "built elsewhere": _built_elsewhere,
+    "lose the disk": lambda stage: not_built(records(stage, CLAIM, agents=False)[0].id, None, "the pool is broken"),
+    "fall silent": _fall_silent,
+    "come back": lambda stage: beat(locate(stage.hosts[0])),
+    "watch": _watch,
+    "a mass that ends": _mass_that_ends,
+    "take a lease and give it back": _lease,
 }
 
 
@@ -124,9 +179,11 @@ def act(names: Sequence[str], stage: Stage, failpoint: str, answers: Connection)
         failpoints.arm(failpoint if number == len(names) else "")
         try:
             result = ACTS[name](stage)
-        except (Conflict, NotFound) as refused:  # somebody else was first
+        except (Conflict, NotFound, StoreUnavailable, Undecided) as refused:  # somebody else was first, or no answer
             result = (type(refused).__name__, str(refused))
     projector().drain()
+    if failpoints._armed is not None and failpoints._armed.left > 0:
+        raise SystemExit(NOT_REACHED)
     answers.send(result if isinstance(result, (bool, int, tuple)) else None)
 
 
@@ -134,7 +191,9 @@ def conduct(homes: Sequence[Home], changed: Mapping[str, float], ready: Connecti
     """`manage.py run_conductor`, for the cells of these scenes: those of other tests would only cost time."""
     for setting, value in changed.items():
         setattr(settings, setting, value)
+    every = cells.all_cells
     cells.all_homes = lambda: list(homes)
+    cells.all_cells = lambda: [cell for cell in every() if cell.home in homes]
     _connect()
     ready.send(True)
     call_command("run_conductor")

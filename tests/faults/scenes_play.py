@@ -3,9 +3,9 @@ hosts go on with what they left, then whoever was stopped wakes up; and the book
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,14 +14,15 @@ from django.conf import settings
 
 from conductor.states import ACTIVE, CLAIMED
 from providers.records import CLOSED
-from store.failpoints import AFTER, BEFORE, STOP
-from tests.faults.scenes import PATIENCE, SHORT, Actor, ask, conducting, end_all, facts, play_on, serving
+from store.failpoints import AFTER, BEFORE, KILL, STOP
+from tests.faults.scenes import CONDUCTOR, PATIENCE, SHORT, Actor, ask, conducting, end_all, facts, play_on, serving
 from tests.faults.scenes_actor import sweep
 from tests.faults.scenes_books import left_over, records, still_due, wrong_claims, wrong_sums
 from tests.faults.scenes_stage import SHAPES, Stage, set_up
 from tests.faults.scenes_table import DIES, Scene
 
 PHASES = (BEFORE, AFTER)
+DEADLINE = "ANSWER_DEADLINE"
 AT_ONCE = 6  # scenes side by side: they mostly wait
 Cue = tuple[Scene, str]
 
@@ -62,18 +63,36 @@ def chosen(all_cues: Sequence[Cue], request: pytest.FixtureRequest) -> list[Cue]
 
 
 @contextmanager
-def playing(all_cues: Sequence[Cue], action: str) -> Iterator[dict[tuple[str, str], Played]]:
-    """Plays them; what came of each, by the scene's title and the phase."""
+def playing(
+    all_cues: Sequence[Cue], action: str, breaks: Callable[[Sequence["Played"]], None] | None = None
+) -> Iterator[dict[tuple[str, str], Played]]:
+    """Plays them; what came of each, by the scene's title and the phase. `breaks` is called once, when all of them are
+    at their points."""
     with pytest.MonkeyPatch.context() as patch, serving(), ThreadPoolExecutor(AT_ONCE) as pool:
         for name, value in SHORT.items():
             patch.setattr(settings, name, value)
+        all_cues = sorted(all_cues, key=lambda cue: DEADLINE not in cue[0].settings)  # hosts with little time go first
         results = list(pool.map(lambda cue: _begin(*cue, action), all_cues))
-        with conducting([one.stage for one in results]):
+        with conducted([one.stage for one in results]):
+            if breaks is not None:
+                breaks(results)
             list(pool.map(lambda cue, one: _end(*cue, one), all_cues, results))
             time.sleep(2.0)
             for one in results:
                 one.wrong += [f"open work is not looked at: {entry}" for entry in still_due(one.stage)]
         yield {(scene.title, phase): one for (scene, phase), one in zip(all_cues, results, strict=True)}
+
+
+@contextmanager
+def conducted(stages: Sequence[Stage]) -> Iterator[None]:
+    """A conductor looks after all of them, and one of its own after those of each other deadline of hosts."""
+    deadlines: dict[float, list[Stage]] = {}
+    for stage in stages:
+        deadlines.setdefault(stage.settings.get(DEADLINE, CONDUCTOR[DEADLINE]), []).append(stage)
+    with ExitStack() as conductors:
+        for deadline, some in deadlines.items():
+            conductors.enter_context(conducting(some, CONDUCTOR | {DEADLINE: deadline}))
+        yield
 
 
 def _begin(scene: Scene, phase: str, action: str) -> Played:
@@ -89,7 +108,7 @@ def _begin(scene: Scene, phase: str, action: str) -> Played:
     actor = Actor([*names, scene.act], stage, f"{scene.point}:{phase}={action}{number}")
     if action == STOP and actor.stops():
         played.sleeper = actor
-    elif (code := actor.end()) != -signal.SIGKILL:
+    elif (code := actor.end()) != (-signal.SIGKILL if action in (KILL, STOP) else 0):
         played.wrong.append(f"the point was not reached: {actor.answer() if code == 0 else code}; {facts(stage)}")
     return played
 
@@ -146,4 +165,5 @@ def members_left(scene: Scene, phase: str) -> list[int]:
     """Which claims the request has in the end."""
     if scene.ends not in (ACTIVE, CLAIMED):
         return []
-    return [member for member in SHAPES[scene.shape].members if phase == BEFORE or member not in scene.gone]
+    gone = scene.given_up if phase == BEFORE else (*scene.gone, *scene.given_up)
+    return [member for member in SHAPES[scene.shape].members if member not in gone]

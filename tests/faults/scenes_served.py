@@ -96,10 +96,10 @@ class Client:
 
 
 @contextmanager
-def run_conductor(failpoint: str = "") -> Iterator[subprocess.Popen[bytes]]:
+def run_conductor(failpoint: str = "", changed: Mapping[str, str] = SHORT) -> Iterator[subprocess.Popen[bytes]]:
     """`manage.py run_conductor` as it is run."""
     command = [sys.executable, "manage.py", "run_conductor"]
-    environment = os.environ | SHORT | {"FAILPOINT": failpoint, "CLOSED_KEPT": "0", "LOG_LEVEL": "WARNING"}
+    environment = os.environ | changed | {"FAILPOINT": failpoint, "CLOSED_KEPT": "0", "LOG_LEVEL": "WARNING"}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         yield process

@@ -22,7 +22,9 @@ from providers.resource_classes.kind import amount
 from scheduler.types import AFFINITY, ANTI_AFFINITY, Resource
 from store.home import Home
 
-BUILDS, BREAKS, SILENT = "builds", "breaks", "silent"  # what the hosts do with a claim
+# What the hosts do with a claim: all of them, or the first, which is the largest and so is chosen first.
+BUILDS, BREAKS, SILENT = "builds", "breaks", "silent"
+FIRST_BREAKS, FIRST_SILENT = "first breaks", "first silent"
 _numbers = itertools.count(1)
 
 VCPUS = Resource("compute", {"vcpus": 8})
@@ -30,6 +32,7 @@ DISK = Resource("block_storage", {"capacity_gb": 10})
 TOO_MUCH = Resource("compute", {"vcpus": 64})
 COMPUTE = {"vcpus": 16, "memory_mb": 1024, "disk_gb": 10}
 SMALL = {"vcpus": 8, "memory_mb": 1024, "disk_gb": 10}
+LARGER = {"vcpus": 12, "memory_mb": 1024, "disk_gb": 10}
 OWN_CLASS = "licences_of_scenes"  # its amounts are kept in maps: other statements, and a read before each
 STORAGE = {"capacity_gb": 100, "iops": 100}
 
@@ -42,12 +45,17 @@ class Shape:
     hosts: tuple[tuple[str, dict[str, int], bool], ...]
     count: int = 1
     policy: str = ""  # of the group that the request is in
+    anew: bool = False  # its body is as the API sends it, with its resources: only such a request is placed anew
+    all_or_nothing: bool = True
 
     @property
     def members(self) -> range:
         return range(len(self.resources) * self.count)
 
 
+LARGE = ("compute", LARGER, True)
+SMALL_ONES = (("compute", SMALL, True), ("compute", SMALL, True), ("compute", SMALL, True))
+POOL = ("block_storage", STORAGE, False)
 SHAPES = {
     "one": Shape((VCPUS,), (("compute", COMPUTE, True),)),
     "agentless": Shape((VCPUS,), (("compute", COMPUTE, False),)),
@@ -60,6 +68,13 @@ SHAPES = {
     "together": Shape((VCPUS,), (("compute", COMPUTE, True), ("compute", COMPUTE, True)), count=2, policy=AFFINITY),
     "own class": Shape((Resource(OWN_CLASS, {"seats": 2}),), ((OWN_CLASS, {"seats": 4}, True),)),
     "host and disk": Shape((VCPUS, DISK), (("compute", COMPUTE, True), ("block_storage", STORAGE, False))),
+    "one anew": Shape((VCPUS,), (LARGE, *SMALL_ONES), anew=True),
+    "one nowhere": Shape((VCPUS,), (LARGE,), anew=True),
+    "two anew": Shape((VCPUS,), (LARGE, *SMALL_ONES), count=2, anew=True),
+    "two or one": Shape((VCPUS,), (LARGE, SMALL_ONES[0]), count=2, anew=True, all_or_nothing=False),
+    "apart anew": Shape((VCPUS,), (LARGE, *SMALL_ONES), count=2, policy=ANTI_AFFINITY, anew=True),
+    "host and disk anew": Shape((VCPUS, DISK), (LARGE, *SMALL_ONES, POOL), anew=True),
+    "host and disks anew": Shape((VCPUS, DISK), (LARGE, POOL, POOL), anew=True),
 }
 
 
@@ -79,7 +94,7 @@ class Stage:
 
     def request(self) -> ScheduleRequest:
         shape = SHAPES[self.shape]
-        return self._request(self.request_id, shape.resources, shape.count, self.group)
+        return self._request(self.request_id, shape, self.group)
 
     @property
     def group(self) -> Group | None:
@@ -88,15 +103,25 @@ class Stage:
 
     def other(self) -> ScheduleRequest:
         """Takes most of the first host, which is the largest."""
-        return self._request(self.other_id, (Resource("compute", {"vcpus": 10}),), 1)
+        return self._request(self.other_id, Shape((Resource("compute", {"vcpus": 10}),), ()))
 
-    def _request(
-        self, request_id: UUID, resources: tuple[Resource, ...], count: int, group: Group | None = None
-    ) -> ScheduleRequest:
+    def breaks(self, host: UUID) -> bool:
+        return self.agents == BREAKS or (self.agents == FIRST_BREAKS and host == self.hosts[0])
+
+    def is_silent(self, host: UUID) -> bool:
+        return self.agents == SILENT or (self.agents == FIRST_SILENT and host == self.hosts[0])
+
+    def _request(self, request_id: UUID, shape: Shape, group: Group | None = None) -> ScheduleRequest:
+        resources, count = shape.resources, shape.count
         body: dict[str, Any] = {"count": count}
+        if shape.anew:
+            asked = [{"resource_class": one.resource_class, "amounts": dict(one.amounts)} for one in resources]
+            body |= {"resources": asked, "cell": self.cell, "all_or_nothing": shape.all_or_nothing}
         if group:
             body["group"] = {"id": group.id, "policy": group.policy, "scope": group.scope}
-        return ScheduleRequest("me", "faults", resources, body, "me", request_id, self.cell, count, group=group)
+        return ScheduleRequest(
+            "me", "faults", resources, body, "me", request_id, self.cell, count, shape.all_or_nothing, group=group
+        )
 
 
 def set_up(shape: str, agents: str = BUILDS, **settings: float) -> Stage:

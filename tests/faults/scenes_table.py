@@ -1,45 +1,17 @@
 """The scenes: which act reaches which point, and what went before it. Each is played with a death before and after."""
 
-from dataclasses import dataclass, field
+from conductor.states import CLAIMED, FAILED, RELEASED
+from tests.faults.scenes_anew import ANEW
+from tests.faults.scenes_scene import BUILT, DIES, PLACED, Scene, dies
+from tests.faults.scenes_stage import BREAKS, SILENT
 
-from conductor.states import ACTIVE, CLAIMED, FAILED, RELEASED
-from tests.faults.scenes_stage import BREAKS, BUILDS, SILENT
+__all__ = ["CONDUCTOR", "DIES", "PORTAL", "SCENES", "Scene"]
 
-DIES = "="  # in a step before: `act=failpoint`, an act whose process died as well
-
-
-@dataclass(frozen=True)
-class Scene:
-    """`act` (scenes_actor.py) dies at `point`; `ends` is the state that the request must come to afterwards, with the
-    client repeating what it asked for (its deletion, when `ends` is released)."""
-
-    point: str
-    act: str
-    shape: str = "one"
-    before: tuple[str, ...] = ()
-    ends: str = ACTIVE
-    agents: str = BUILDS
-    number: int = 1
-    settings: dict[str, float] = field(default_factory=dict)
-    gone: tuple[int, ...] = ()  # members that `act` takes away, once it is past its point
-
-    @property
-    def title(self) -> str:
-        point = self.point if self.number == 1 else f"{self.point} #{self.number}"
-        return ", ".join([point, self.act, self.shape, *([self.agents] if self.agents != BUILDS else [])])
-
-
-def _dies(act: str, failpoint: str) -> str:
-    return f"{act}{DIES}{failpoint}=kill"
-
-
-PLACED = ("schedule",)
-BUILT = ("schedule", "building", "built")
-DEAD_AT_FIRST = (_dies("schedule", "requests.new-scheduling:after"),)
-DEAD_WITH_HOLDS = (_dies("schedule", "requests.scheduling-claimed:before"),)
-BEHIND = (_dies("schedule another", "claims.take:after"),)  # its projection shows room that is not there
+DEAD_AT_FIRST = (dies("schedule", "requests.new-scheduling:after"),)
+DEAD_WITH_HOLDS = (dies("schedule", "requests.scheduling-claimed:before"),)
+BEHIND = (dies("schedule another", "claims.take:after"),)  # its projection shows room that is not there
 # The host's state version moved and its projection does not show it: the first take is refused, the second is fresh.
-CHANGED_BEHIND = ("schedule another", "delete another", _dies("sweep", "claims.remove_closed:after"))
+CHANGED_BEHIND = ("schedule another", "delete another", dies("sweep", "claims.remove_closed:after"))
 ONLY_ONE_TRY = {"SCHEDULE_SUBSET": 1, "SCHEDULE_ALTERNATES": 0}
 EXPIRES = {"CLAIM_DEADLINE": 0.5}
 
@@ -101,25 +73,25 @@ CONDUCTOR = (
     Scene("requests.scheduling-failed", "conduct", before=DEAD_AT_FIRST),
     Scene("claims.release", "conduct", "host and disk", DEAD_WITH_HOLDS),
     Scene("claims.leave", "conduct", "apart", DEAD_WITH_HOLDS),
-    Scene("claims.confirm", "conduct", "host and disk", (_dies("schedule", "requests.scheduling-claimed:after"),)),
-    Scene("claims.consume", "conduct", before=("schedule", _dies("built", "claims.consume:before"))),
-    Scene("claims.active", "conduct", "host and disk", ("schedule", _dies("built", "claims.active:before"))),
+    Scene("claims.confirm", "conduct", "host and disk", (dies("schedule", "requests.scheduling-claimed:after"),)),
+    Scene("claims.consume", "conduct", before=("schedule", dies("built", "claims.consume:before"))),
+    Scene("claims.active", "conduct", "host and disk", ("schedule", dies("built", "claims.active:before"))),
     Scene(
         "claims.to_be_destroyed",
         "conduct",
-        before=(*BUILT, _dies("delete", "claims.to_be_destroyed:before")),
+        before=(*BUILT, dies("delete", "claims.to_be_destroyed:before")),
         ends=RELEASED,
     ),
     Scene(
         "claims.to_be_released",
         "conduct",
-        before=("schedule", "building", _dies("delete", "claims.to_be_released:before")),
+        before=("schedule", "building", dies("delete", "claims.to_be_released:before")),
         ends=RELEASED,
     ),
     Scene(
         "requests.releasing-released",
         "conduct",
-        before=("schedule", _dies("delete", "claims.release:before")),
+        before=("schedule", dies("delete", "claims.release:before")),
         ends=RELEASED,
     ),
     # A host says nothing.
@@ -130,4 +102,4 @@ CONDUCTOR = (
     Scene("claims.remove_closed", "sweep", before=("schedule", "delete"), ends=RELEASED, settings={"CLOSED_KEPT": 0}),
     Scene("requests.retire", "retire", before=("schedule", "delete"), ends=RELEASED, settings={"REQUESTS_KEPT": -7200}),
 )
-SCENES = (*PORTAL, *CONDUCTOR)
+SCENES = (*PORTAL, *CONDUCTOR, *ANEW)

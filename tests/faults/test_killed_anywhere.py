@@ -5,14 +5,17 @@ side by side, each in a cell of its own. (An agent's own points: tests/rooms/age
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from conductor.states import Transition
 from store.failpoints import KILL
+from tests.faults import scenes_points
 from tests.faults.scenes import IN_TIME
 from tests.faults.scenes_play import Played, chosen, cues, everyday, label, playing
-from tests.faults.scenes_points import points, unnamed
+from tests.faults.scenes_points import unnamed, without_scene
 from tests.faults.scenes_table import SCENES, Scene
 
 CUES = cues(SCENES)
@@ -34,8 +37,23 @@ def test_whoever_dies_leaves_what_others_finish(
 
 
 def test_every_point_has_a_scene() -> None:
-    assert {scene.point for scene in SCENES} == points()
+    assert without_scene({scene.point for scene in SCENES}) == set()
     assert len({scene.title for scene in SCENES}) == len(SCENES)
+
+
+def test_a_new_state_or_transition_without_a_scene_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = Transition("claimed", "paused", "conductor.pause", "somebody asked for it")
+    monkeypatch.setattr(scenes_points, "TRANSITIONS", (*scenes_points.TRANSITIONS, new))
+    assert without_scene({scene.point for scene in SCENES}) == {"requests.claimed-paused"}
+
+
+def test_a_new_transaction_without_a_scene_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    new = tmp_path / "pause.py"
+    new.write_text('from store.lwt import Statement, run\nrun([], "dc1", "leases.pause")\nrun([], "dc1")\n')
+    known = scenes_points.files()
+    monkeypatch.setattr(scenes_points, "files", lambda: [*known, new])
+    assert without_scene({scene.point for scene in SCENES}) == {"leases.pause"}
+    assert unnamed() == ["pause.py:3"]
 
 
 def test_every_transaction_has_a_name() -> None:
