@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VAR := $(or $(SCHED_VAR),var)
 
-.PHONY: help run test setup setup-dev check faults statemachine bench simulate soak cassandra-start cassandra-stop cassandra-status stop clean reset
+.PHONY: help run test setup setup-dev check faults statemachine diagram fault-table bench simulate soak cassandra-start cassandra-stop cassandra-status stop clean reset
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +35,11 @@ faults: setup-dev ## Break things for some minutes: 5,000 claims on three nodes 
 diagram: setup-dev ## Make docs/states.md from the table of a request's states.
 	@python -m conductor.diagram > docs/states.md
 
-statemachine: setup-dev ## Run the state machine on claims 2,000 times against Cassandra, with a model beside it; says how far it is.
-	@python -m pytest tests/races/test_state_machine.py --hypothesis-profile=statemachine -s
+fault-table: setup-dev ## Make docs/fault-table.md from the tables of states and of fault scenes.
+	@python -m tests.faults.fault_table > docs/fault-table.md
+
+statemachine: setup-dev ## Run the state machines on claims (2,000 times) and of a request (500) against Cassandra; says how far it is.
+	@python -m pytest tests/races/test_state_machine.py tests/races/test_request_machine.py --hypothesis-profile=statemachine -s
 
 bench: setup-dev ## Measure claims, decisions and schedule requests per second and what each costs in CPU.
 	@python -m bench

@@ -15,6 +15,7 @@ TWICE = "twice"  # the portal hears it twice at once; the second answer comes ba
 LATE = "late again"  # the portal hears it once more, some seconds later
 FAULTS = (NOT_SENT, NOT_ANSWERED, TWICE, LATE)
 LATER = 2.0  # seconds
+PASSED_ON = ("authorization", "content-type", "accept", "openstack-api-version")
 ANSWER_HEADERS = ("content-type", "retry-after", "openstack-api-version")
 
 
@@ -77,7 +78,7 @@ def _handler(line: LossyLine) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            kept = {n: v for n, v in self.headers.items() if n.lower() in ("authorization", "content-type", "accept")}
+            kept = {name: value for name, value in self.headers.items() if name.lower() in PASSED_ON}
             try:
                 answer = None if "Upgrade" in self.headers else line.pass_on(self.command, self.path, kept, body)
             except httpx.HTTPError:

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from agents import protocol
 from agents.node.instances import State
+from agents.protocol import ROUTE_SOCKET, ROUTE_WHOAMI
 from providers.cells import Cell
 from tests.faults.agent_cast import ENVIRONMENT, begin, cast_of, end, stops
 from tests.faults.lossy_line import FAULTS, LATE, NOT_ANSWERED, TWICE
@@ -35,11 +37,14 @@ CALLS = {
     "/report": State.ACTIVE,
     "/heartbeat": State.ACTIVE,
     "/claims": State.ACTIVE,
+    "/instances": State.ACTIVE,
     "/building": State.BUILDING,
     "/consume": State.BUILT,
     "/failed": State.FAILING,
     "/destroyed": State.ENDING,
 }
+OTHERS = (ROUTE_SOCKET, ROUTE_WHOAMI)  # it polls as well; it asks who it is before it has a host
+AT_THE_START = ("/report", "/instances")  # and then minutes later
 EVERYDAY_CALLS = {("/consume", NOT_ANSWERED), ("/building", TWICE), ("/failed", LATE)}
 A_MESSAGE = [
     pytest.param(call, fault, marks=() if (call, fault) in EVERYDAY_CALLS else pytest.mark.faults)
@@ -94,7 +99,7 @@ def test_a_message_of_an_agent_is_lost_or_comes_twice(
 ) -> None:
     with cast_of(portal, cell.name, tmp_path) as cast:
         cast.line.plant(call, fault)
-        if call == "/report":  # said once, at the start
+        if call in AT_THE_START:
             cast.first.stop()
             cast.first.start()
         began = time.monotonic()
@@ -106,7 +111,5 @@ def test_a_message_of_an_agent_is_lost_or_comes_twice(
 
 
 def test_every_call_of_the_agent_is_here() -> None:
-    from agents import protocol
-
     routes: dict[str, Any] = {name: value for name, value in vars(protocol).items() if name.startswith("ROUTE_")}
-    assert {f"/{route.rsplit('/', 1)[1]}" for route in routes.values() if route != protocol.ROUTE_SOCKET} == set(CALLS)
+    assert {f"/{route.rsplit('/', 1)[1]}" for route in routes.values() if route not in OTHERS} == set(CALLS)

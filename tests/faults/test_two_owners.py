@@ -23,6 +23,7 @@ from providers.refusals import Conflict
 from store.failpoints import STOP
 from tests.faults.scenes import Actor, host_round, serving, state_of
 from tests.faults.scenes_actor import records
+from tests.faults.scenes_anew import ANEW, BY_A_CONDUCTOR
 from tests.faults.scenes_books import wrong_claims, wrong_sums
 from tests.faults.scenes_play import Played, chosen, cues, everyday, label, playing
 from tests.faults.scenes_stage import set_up
@@ -30,11 +31,13 @@ from tests.faults.scenes_table import CONDUCTOR, PORTAL, Scene
 
 PLACING = tuple(scene for scene in PORTAL if scene.act == "schedule")
 REST = tuple(scene for scene in PORTAL if scene.act != "schedule")
-CUES = cues((*CONDUCTOR, *PLACING, *REST))
+LATER = tuple(scene for scene in ANEW if scene not in BY_A_CONDUCTOR)
+CUES = cues((*CONDUCTOR, *PLACING, *REST, *ANEW))
 PARAMETERS = [
     *everyday(CONDUCTOR),
     *everyday(PLACING),
-    *(pytest.param(*cue, marks=pytest.mark.faults) for cue in cues(REST)),
+    *everyday(BY_A_CONDUCTOR),
+    *(pytest.param(*cue, marks=pytest.mark.faults) for cue in cues((*REST, *LATER))),
 ]
 
 

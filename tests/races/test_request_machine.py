@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from request_machine import SETTINGS, RequestMachine, Tally
+from request_machine import RequestMachine
+from request_stage import SETTINGS, Tally
 
 LONG = "statemachine"
 EVERYDAY = settings(

@@ -82,8 +82,7 @@ def test_another_host_that_fails_meanwhile_leaves_no_hold(ask, host, dies_held):
     row = dies_held(first.claim_id)
     held = {r.id for r in claims(owns, row).values() if r.state == "held"}
     assert len(held) == 1
-    progress.not_built(second.claim_id, None, "no image")
-    row = place(get(row.request_id))
+    row = progress.not_built(second.claim_id, None, "no image")  # which places both of them at once
     assert row.state == CLAIMED
     stay = {p.claim_id for p in parts_of(row) if p.state not in OVER}
     assert len(stay) == 2
