@@ -127,6 +127,8 @@ def test_the_list_of_routes_is_the_contracts():
         "/api/providers/{provider_id}/heartbeat",
         "/api/providers/{provider_id}/report",
         "/api/providers/{provider_id}/token",
+        "/api/whoami",
+        "/api/providers/{provider_id}/instances",
         "/api/providers/{provider_id}/history",
         "/api/providers/{provider_id}/drain",
         "/api/providers/{provider_id}/maintenance",
