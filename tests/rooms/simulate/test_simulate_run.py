@@ -33,8 +33,19 @@ def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def portal(cassandra: SimpleNamespace, var: Path) -> Iterator[ServedPortal]:
+    """With a conductor: the audit at a run's end calls it overdue what nobody takes off the list of work."""
     one = ServedPortal(var)
+    with (var / "conductor.log").open("wb") as log:
+        conductor = subprocess.Popen(
+            [sys.executable, "manage.py", "run_conductor"],
+            cwd=ROOT,
+            env={**os.environ, "SCHED_VAR": str(var)},
+            stdout=log,
+            stderr=log,
+        )
     yield one
+    conductor.terminate()
+    conductor.wait(30)
     one.stop()
 
 
@@ -52,7 +63,7 @@ def start(portal: ServedPortal, var: Path, cell: str, *words: str) -> subprocess
 
 def simulate(portal: ServedPortal, var: Path, cell: str, *words: str) -> dict[str, Any]:
     process = start(portal, var, cell, "--json", *words)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     said: dict[str, Any] = json.loads(output)
     return said
@@ -109,7 +120,7 @@ def test_an_interrupt_gives_everything_back(portal: ServedPortal, var: Path, own
         if " of 10:00: " in line and "active 0" not in line:
             break
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=150)
     assert process.returncode == 0, errors
     said = json.loads(output)
     assert said["interrupted"]
@@ -135,7 +146,7 @@ def test_what_does_not_come_back_is_seen_ended_and_removed(portal: ServedPortal,
     assert "available: claims are left" in seen[0]
     assert str(left["request_id"]) in seen[1]
     process = start(portal, var, own_cell, "--cleanup")
-    assert process.wait(60) == 0, process.communicate()
+    assert process.wait(150) == 0, process.communicate()
     assert portal.client.get(f"/api/requests/{left['request_id']}").json()["state"] == "released"
     assert portal.client.get(f"/api/cells/{own_cell}").status_code == 404
     assert not (var / "simulate" / own_cell).exists()
@@ -153,7 +164,7 @@ def test_what_makes_it_impossible_is_one_line(portal: ServedPortal, var: Path, t
         (["--trace", str(tmp_path / "bad.jsonl")], "bad.jsonl:1: at_seconds, resources missing"),
     ):
         process = start(portal, var, "never", *words)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=150)
         assert process.returncode == 1
         assert said in errors
         assert "Traceback" not in errors
