@@ -30,7 +30,7 @@ check: setup-dev ## Check style, types and who imports whom.
 	@lint-imports
 
 faults: setup-dev ## Break things for some minutes: 5,000 claims on three nodes that hang and die, a portal killed everywhere.
-	@python -m pytest tests/faults -m faults -s
+	@python -m pytest tests/faults tests/rooms/simulate -m faults -s
 
 diagram: setup-dev ## Make docs/states.md from the table of a request's states.
 	@python -m conductor.diagram > docs/states.md

@@ -100,6 +100,7 @@ def test_a_fleet_lives_is_killed_in_part_and_leaves_nothing(portal: ServedPortal
     assert not agents_of(var)
 
 
+@pytest.mark.faults
 def test_a_trace_is_played_again_on_the_same_hosts(portal: ServedPortal, var: Path, own_cell: str) -> None:
     before = {one["id"] for one in providers(portal, own_cell)}
     first, again = var / "trace.jsonl", var / "again.jsonl"
@@ -113,6 +114,7 @@ def test_a_trace_is_played_again_on_the_same_hosts(portal: ServedPortal, var: Pa
     assert resources[0] == resources[1]
 
 
+@pytest.mark.faults
 def test_an_interrupt_gives_everything_back(portal: ServedPortal, var: Path, own_cell: str) -> None:
     process = start(portal, var, own_cell, "--json", "--minutes", "10", *QUICK)
     assert process.stderr is not None
@@ -128,6 +130,7 @@ def test_an_interrupt_gives_everything_back(portal: ServedPortal, var: Path, own
     assert not agents_of(var)
 
 
+@pytest.mark.faults
 def test_what_does_not_come_back_is_seen_ended_and_removed(portal: ServedPortal, var: Path, own_cell: str) -> None:
     host = next(one for one in providers(portal, own_cell) if one["resource_class"] == "compute")
     portal.post(f"/api/providers/{host['id']}/heartbeat")
@@ -170,6 +173,7 @@ def test_what_makes_it_impossible_is_one_line(portal: ServedPortal, var: Path, t
         assert "Traceback" not in errors
 
 
+@pytest.mark.faults
 def test_agents_of_a_run_that_was_killed_do_not_stay(portal: ServedPortal, var: Path) -> None:
     """SIGKILL leaves the agents: the next run ends them, gives back what they hold, and leaves nothing."""
     cell = f"sim-{uuid.uuid4().hex[:6]}"
