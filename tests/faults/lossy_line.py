@@ -27,8 +27,7 @@ class LossyLine:
         self._lock = threading.Lock()
         self._call = self._fault = ""
         self.struck = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -70,6 +69,13 @@ class LossyLine:
             fault, self._fault = self._fault, ""
         self.struck.set()
         return fault
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """An agent that is killed breaks its connections off: nothing to say."""
 
 
 def _handler(line: LossyLine) -> type[BaseHTTPRequestHandler]:

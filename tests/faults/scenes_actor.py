@@ -125,7 +125,7 @@ def _mass_that_ends(stage: Stage) -> None:
 
 
 def _lease(stage: Stage) -> None:
-    lease.take(stage.home, f"scene:{stage.cell}", 30.0)
+    lease.take(stage.home, f"scene:{stage.cell}", 30)
     lease.give_back(stage.home, f"scene:{stage.cell}")
 
 
