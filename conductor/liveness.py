@@ -64,8 +64,9 @@ def watch(seen: Watch) -> Round | None:
     planned = in_maintenance(home, [one.provider_id for one in new], dt.datetime.now(dt.UTC)) if new else ()
     new = [one for one in new if one.provider_id not in planned]  # their silence is no alarm
     chosen = _chosen(seen, _hosts(home, new), len(alive) + len(silent), bool(alive))
+    # Told first: who dies in between is followed by another, who tells it once more.
+    _tell(home, chosen)
     declared = [one for one in chosen if declare(home, one)]
-    _tell(home, declared)
     waiting = [one for one in known.values() if one.provider_id in silent and not one.claims_moved]
     until = time.monotonic() + MOVING
     moved = sum(_move_on(home, one, until) for one in [*declared, *waiting][: settings.SILENT_AT_ONCE])
@@ -170,10 +171,10 @@ def _come_back(home: Home, gone: Iterable[Silent], alive: set[UUID]) -> int:
     """Heard again, or no provider with a heartbeat any more."""
     back = 0
     for one in gone:
-        if heard_again(home, one.provider_id) and one.provider_id in alive:
+        if one.provider_id in alive:
             log.info("cell %s: %s is heard again", home.cell, one.name)
             append(home, [News(PROVIDER_HEARD, one.provider_id, data={"name": one.name, "seen_at": one.seen_at})])
-            back += 1
+        back += heard_again(home, one.provider_id) and one.provider_id in alive
     return back
 
 
