@@ -149,11 +149,13 @@ class PortalPartner:
                 "claim_id": c["id"], "state": "destroying" if c["id"] in self.destroy else "active",
                 **{field: c[field] for field in fields},
             }
-            for c in running
+            for c in sorted(running, key=lambda c: c["id"])
         ]  # fmt: skip
-        start = int(query.removeprefix("next=") or 0)
-        end = start + self.page_size
-        return 200, {"results": results[start:end], "next": str(end) if end < len(results) else None}
+        # After an id, as the portal: one that goes between two pages must not take another's place with it.
+        after = query.removeprefix("next=")
+        left = [one for one in results if one["claim_id"] > after]
+        page = left[: self.page_size]
+        return 200, {"results": page, "next": page[-1]["claim_id"] if len(left) > len(page) else None}
 
     def forget(self, claim_id: str) -> None:
         """Its request was deleted by force: nobody waits for the host, and nobody knows the claim any more."""
