@@ -2,7 +2,9 @@
 list that names claims."""
 
 import datetime as dt
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -43,6 +45,7 @@ from store.home import Home
 from store.session import QUORUM, keyspace, read
 
 A_PAGE = 200
+LAG = 5.0  # seconds within which a projection comes
 TREES = 32  # whose requests are read together
 
 
@@ -50,6 +53,7 @@ def trees_of(stretch: Stretch) -> Iterator[Finding]:
     home = stretch.home
     shown = _shown(stretch)
     roots = list(shown)
+    behind: list[Tree] = []
     for begin in range(0, len(roots), TREES):
         trees = [read_tree(home, root) for root in roots[begin : begin + TREES]]
         records = [r for tree in trees for r in tree.records]
@@ -58,10 +62,12 @@ def trees_of(stretch: Stretch) -> Iterator[Finding]:
         silent = silent_among(home, {r.root_id for r in stranded}) if stranded else set()
         for tree in trees:
             yield from _sums(home, tree)
-            yield from _projection(home, tree, shown[tree.root_id])
+            if tree.providers and tree.generation > shown[tree.root_id]:
+                behind.append(tree)
             for record in tree.records:
                 yield from _record(record, rows.get(record.request_id), silent)
             yield from _closed(tree)
+    yield from _stale(home, behind)
 
 
 def _shown(stretch: Stretch) -> dict[UUID, int]:
@@ -89,24 +95,23 @@ def _sums(home: Home, tree: Tree) -> Iterator[Finding]:
                 yield Finding(SUM, home.cell, what, "", provider_id=own.id)
 
 
-def _projection(home: Home, tree: Tree, shown: int) -> Iterator[Finding]:
-    if tree.generation <= shown or not tree.providers:
-        return
-    # Projections lag by design: only one that is behind at a second look is.
-    again = read_tree(home, tree.root_id)
+def _stale(home: Home, behind: Sequence[Tree]) -> Iterator[Finding]:
+    """Projections lag by design: only one that is behind what it was some seconds ago was forgotten."""
+    if behind:
+        time.sleep(LAG)
     cql = (
         f"SELECT generation FROM {keyspace(home.datacenter)}.capacity "
         "WHERE cell = ? AND resource_class = ? AND shard = ? AND root_id = ? AND provider_id = ?"
     )
-    root = again.providers.get(tree.root_id)
-    if root is None:
-        return
-    key = [home.cell, root.resource_class.name, root.row["shard"], root.id, root.id]
-    now = read(cql, key, QUORUM)
-    behind = tree.generation - (now[0]["generation"] if now else 0)
-    if behind > 0:
-        what = f"{root.row['name']} is shown {behind} changes behind"
-        yield Finding(STALE, home.cell, what, "project it", root.id, do=lambda: _project(home, root.id))
+    for tree in behind:
+        root = read_tree(home, tree.root_id).providers.get(tree.root_id)
+        if root is None:
+            continue
+        now = read(cql, [home.cell, root.resource_class.name, root.row["shard"], root.id, root.id], QUORUM)
+        missing = tree.generation - (now[0]["generation"] if now else 0)
+        if missing > 0:
+            what = f"{root.row['name']} is shown {missing} changes behind"
+            yield Finding(STALE, home.cell, what, "project it", root.id, do=partial(_project, home, root.id))
 
 
 def _project(home: Home, root_id: UUID) -> None:

@@ -2,6 +2,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -48,7 +49,7 @@ class Command(BaseCommand):
         threading.Thread(target=repeat, args=(WatchHosts(), settings.LIVENESS_INTERVAL, stop), daemon=True).start()
         for sweep in (SweepShards(), SweepClaims(), keep_windows):
             threading.Thread(target=repeat, args=(sweep, settings.CONDUCTOR_INTERVAL, stop), daemon=True).start()
-        repeat(finish_work, settings.CONDUCTOR_INTERVAL, stop)
+        repeat(partial(finish_work, stop), settings.CONDUCTOR_INTERVAL, stop)
         self.stdout.write("conductor: stopped")
 
 
@@ -64,9 +65,11 @@ def repeat(work: Callable[[], None], every: float, stop: threading.Event) -> Non
         stop.wait(every)
 
 
-def finish_work() -> None:
+def finish_work(stop: threading.Event | None = None) -> None:
     """One look at the open work of every home; removed cells too, whose requests may still have an end to reach."""
     for home in cells.all_homes():
+        if stop is not None and stop.is_set():
+            return
         moved = recover_cell(home) + finish(home)
         if moved:
             log.info("cell %s: %d requests and providers moved on", home.cell, moved)

@@ -442,4 +442,8 @@ class TestKeptAmounts:
         strange = {"providers": [str(uuid.uuid4()), host["id"]], "inventory": {"capacity_gb": {"reserved": 1}}}
         assert [one["outcome"] for one in post("/api/inventory", strange).body["results"]] == ["not_found", "invalid"]
         nobody = {"aggregate": "nothing", "resource_class": "compute", "inventory": good["inventory"]}
-        assert post("/api/inventory", nobody).body == {"results": [], "next": None}
+        said = post("/api/inventory", nobody).body
+        while said["next"] is not None:  # a page looks at some shards; other tests' cells have many
+            assert said["results"] == []
+            said = post(f"/api/inventory?next={said['next']}", nobody).body
+        assert said["results"] == []

@@ -122,7 +122,7 @@ def test_an_aggregates_life(operator, viewer, name, new_host):
     nobody = str(uuid.uuid4())
     answer = operator.post(f"{page}/members", {"add": [hosts[0]["id"], hosts[1]["id"], nobody]})
     assert [one["outcome"] for one in answer.body["results"]] == ["added", "added", "not_found"]
-    members = viewer.get(made.body["members"]).body["results"]
+    members = viewer.all(made.body["members"])
     assert {one["id"] for one in members} == {one["id"] for one in hosts}
     used = operator.delete(page)
     assert (used.status, used.code) == (409, "conflict")
