@@ -6,7 +6,7 @@ from uuid import UUID
 
 from conductor import open_work
 from conductor.finding import LONG, MISSING, OVERDUE, OVERDUE_WORK, STUCK, YOUNG, Finding, Stretch
-from conductor.outcome import parts_of
+from conductor.outcome import parts_of, waits_for_people
 from conductor.recover import recover
 from conductor.release import push, start_release
 from conductor.rows import RequestRow, find, find_many, get
@@ -51,13 +51,14 @@ def _request(row: RequestRow) -> Iterator[Finding]:
     missing = _missing(row) if row.parts and now - changed > YOUNG else []
     for part in missing:
         what = f"{row.request_id} ({row.state}) has nothing under {part.claim_id} on {part.provider_name}"
-        words = "end the request" if row.body.get("all_or_nothing", True) else "take it out of the request"
-        only = None if row.body.get("all_or_nothing", True) else [part.claim_id]
+        words = "end the request" if row.all_or_nothing else "take it out of the request"
+        only = None if row.all_or_nothing else [part.claim_id]
         do = lambda row=row, only=only: _end(row, only)  # noqa: E731
         yield Finding(MISSING, row.cell, what, words, part.provider_id, part.claim_id, row.request_id, do)
     since = max(changed, row.lease_until or changed)
     is_open = not missing and row.state != ACTIVE and now - since > LONG
-    if is_open and not _waits_for_people(row) and not _is_on_list(row):
+    parts = parts_of(row) if is_open else ()
+    if is_open and not (parts and waits_for_people(parts)) and not _is_on_list(row):
         what = f"{row.request_id} is {row.state} since {changed:%Y-%m-%d %H:%M:%S}"
         yield Finding(STUCK, row.cell, what, "bring it on", request_id=row.request_id, do=lambda: bring_on(row))
 
@@ -78,12 +79,6 @@ def _missing(row: RequestRow) -> list[Part]:
         return []
     again = get(row.request_id)  # it may have been released, or destroyed, between the two reads
     return gone if again.version == row.version else []
-
-
-def _waits_for_people(row: RequestRow) -> bool:
-    """Claims without an agent have no deadline."""
-    parts = parts_of(row)
-    return bool(parts) and all(part.agentless for part in parts)
 
 
 def _is_on_list(row: RequestRow) -> bool:

@@ -53,7 +53,7 @@ def lose(row: RequestRow, lost: Mapping[UUID, str], who: str) -> tuple[RequestRo
         failures = (*row.failures, *new)
         ids = {part.claim_id for part in going}
         if not _may_be_placed_anew(row, going, failures):
-            return _end(row, new, None if row.body.get("all_or_nothing", True) else copies_of(row, parts, ids), who)
+            return _end(row, new, None if row.all_or_nothing else copies_of(row, parts, ids), who)
         beside = in_flight(row) if row.state == RESCHEDULING else []
         after = _move(row, [*parts, *beside], ids, failures)
         if after is not None:
@@ -72,9 +72,8 @@ def reasons_of(failures: Sequence[Failure]) -> str:
 
 def copies_of(row: RequestRow, parts: Sequence[Part], claim_ids: Collection[UUID]) -> list[UUID]:
     """All claims of the copies that these belong to: what is given up of a copy takes the rest of it along."""
-    per_copy = len(row.body.get("resources") or [None])
-    copies = {part.number // per_copy for part in parts if part.claim_id in claim_ids}
-    return [part.claim_id for part in parts if part.state != GONE and part.number // per_copy in copies]
+    copies = {part.number // row.per_copy for part in parts if part.claim_id in claim_ids}
+    return [part.claim_id for part in parts if part.state != GONE and part.number // row.per_copy in copies]
 
 
 def _end(
@@ -89,9 +88,8 @@ def _end(
 
 def _going(row: RequestRow, parts: Sequence[Part], lost: Collection[UUID]) -> list[Part]:
     """These, and what belongs with them: the parts of the same copy on the same tree."""
-    per_copy = len(row.body.get("resources") or [None])
-    copies = {(p.number // per_copy, p.root_id) for p in parts if p.claim_id in lost and p.state == MADE}
-    return [p for p in parts if p.state not in OVER and (p.number // per_copy, p.root_id) in copies]
+    copies = {(p.number // row.per_copy, p.root_id) for p in parts if p.claim_id in lost and p.state == MADE}
+    return [p for p in parts if p.state not in OVER and (p.number // row.per_copy, p.root_id) in copies]
 
 
 def _may_be_placed_anew(row: RequestRow, going: Sequence[Part], failures: Sequence[Failure]) -> bool:

@@ -11,7 +11,18 @@ from claims.types import claim_id
 from conductor.attempt import part_of
 from conductor.rows import RequestRow
 from conductor.states import ACTIVE, BUILDING, CLAIMED, ENDED, FAILED, RELEASED, RELEASING, SCHEDULING
-from conductor.types import PLAN_CHANGED, Contended, Decision, NoValidHost, Outcome, Part, Pending, Placed, PlanChanged
+from conductor.types import (
+    OVER,
+    PLAN_CHANGED,
+    Contended,
+    Decision,
+    NoValidHost,
+    Outcome,
+    Part,
+    Pending,
+    Placed,
+    PlanChanged,
+)
 from providers.image import Image
 from providers.records import CLAIM, CLOSED, INSTANCE, Record, Tree, record_of
 from providers.tree_columns import columns_of
@@ -34,6 +45,11 @@ def planned_parts(row: RequestRow) -> tuple[Part, ...]:
     tries = [(m, n, t) for m in row.plan.members for n, t in enumerate(m.tries)]
     planned = [part_of(row, member, number, place) for member, number, place in tries]
     return tuple(p for p, r in zip(planned, records_of(planned), strict=True) if r is not None and r.kind != CLOSED)
+
+
+def waits_for_people(parts: Sequence[Part]) -> bool:
+    """What stays has no agent, so it has no deadline either."""
+    return all(part.agentless for part in parts if part.state not in OVER)
 
 
 def planned_ids(row: RequestRow) -> list[UUID]:

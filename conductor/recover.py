@@ -17,13 +17,13 @@ from conductor import open_work
 from conductor.activate import finish_active
 from conductor.commit import confirm, give_up_holds, refuse
 from conductor.lose import lose
-from conductor.outcome import parts_of, records_of
+from conductor.outcome import parts_of, records_of, waits_for_people
 from conductor.release import is_claimed, push, settle_plan
 from conductor.reschedule import reschedule
 from conductor.rows import RequestRow, find, remember
 from conductor.side_by_side import side_by_side
 from conductor.states import ACTIVE, ENDED, FAILED, RELEASING, RESCHEDULING, SCHEDULING
-from conductor.types import BUILT, MADE, OVER
+from conductor.types import BUILT, MADE
 from providers.records import CLAIM, Record
 from providers.silent import silent_among
 from store.home import Home
@@ -116,7 +116,7 @@ def _finish_claimed(row: RequestRow) -> tuple[dt.datetime | None, bool]:
         after, _ = lose(row, late, "conductor")
         return _place_anew(after) if after.state == RESCHEDULING else (_unless_ended(push(after)), True)
     # What has no agent waits for nothing but people. (A release puts it on the list again.)
-    return (None if all(p.agentless for p in parts if p.state not in OVER) else _next_deadline(records)), False
+    return (None if waits_for_people(parts) else _next_deadline(records)), False
 
 
 def _place_anew(row: RequestRow) -> tuple[dt.datetime | None, bool]:

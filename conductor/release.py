@@ -6,7 +6,7 @@ Once a host is at work on a claim its word is waited for: it is asked to stop, a
 import datetime as dt
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -101,9 +101,8 @@ def begin_release(
 ) -> tuple[RequestRow, bool]:
     """The row says that these claims (None: all) go, if it is in one of `states`; and whether this call moved it. When
     others stay it is claimed or active as before (active also when the rest is built), else `releasing`. `failures`
-    are attempts to add to the row's. Raises
-    Conflict for the release of a part that the row says is built: consumed or not yet, it is an instance now, and goes
-    with its request."""
+    are attempts to add to the row's. Raises Conflict for the release of a part that the row says is built: consumed or
+    not yet, it is an instance now, and goes with its request."""
     for _ in tries():
         if row.state not in states:
             return row, False
@@ -119,16 +118,7 @@ def begin_release(
         if response:
             columns["response"] = response
         write_many([put_on(row.home, row.request_id, _soon())])
-        if only is None or all(p.state == GONE for p in left):
-            moved = move(row, RELEASING, ends_as=ends_as, reason=why, **columns)
-        elif any(p.state == LOST for p in left):
-            # A new epoch and no plan: who is placing it anew would place what is released now, too.
-            plan = plan_json(Plan(True, ()))
-            moved = move(row, RESCHEDULING, epoch=row.epoch + 1, plan=plan, lease_until=None, **columns)
-        elif all_built(left):
-            moved = move(row, ACTIVE, **columns)
-        else:
-            moved = move(row, CLAIMED, **columns)
+        moved = _move_without(row, left, columns, {"ends_as": ends_as, "reason": why})
         if moved is not None:
             # Once more: the move may have taken so long that a conductor found the row as it was, and nothing to do.
             with suppress(StoreUnavailable):
@@ -137,6 +127,21 @@ def begin_release(
             return moved, True
         row = get(row.request_id)
     raise Busy(f"request {row.request_id} is being changed by others all the time; repeat")
+
+
+def _move_without(
+    row: RequestRow, left: Sequence[Part], columns: Mapping[str, Any], end: Mapping[str, Any]
+) -> RequestRow | None:
+    """To the state of what stays; `end` is how and why it ends when nothing does."""
+    if all(part.state == GONE for part in left):
+        return move(row, RELEASING, **end, **columns)
+    if any(part.state == LOST for part in left):
+        # A new epoch and no plan: who is placing it anew would place what is released now, too.
+        plan = plan_json(Plan(True, ()))
+        return move(row, RESCHEDULING, epoch=row.epoch + 1, plan=plan, lease_until=None, **columns)
+    if all_built(left):
+        return move(row, ACTIVE, **columns)
+    return move(row, CLAIMED, **columns)
 
 
 def _all_parts(row: RequestRow) -> Sequence[Part]:

@@ -63,7 +63,7 @@ def reschedule(row: RequestRow) -> RequestRow:
                 return get(row.request_id)
             row = moved
         tried = attempt_plan(row, plan, until) if join(row, plan) else barred(plan)
-        if not tried.taken_over and tried.parts and (not tried.without or not _is_all_or_nothing(row)):
+        if not tried.taken_over and tried.parts and (not tried.without or not row.all_or_nothing):
             return _commit(row, tried)
         abort(row, tried.parts)
         if tried.taken_over or time.monotonic() > until:
@@ -163,12 +163,8 @@ def _give_up(row: RequestRow, why: str, decision: Decision | None = None) -> Req
     told = decision.explanation if decision else None
     response = json.dumps({"explain": told.as_json()}, separators=(",", ":")) if told else None
     reasons = f"{reasons_of(row.failures)}; {why}"
-    only = None if _is_all_or_nothing(row) else copies_of(row, row.parts, lost)
+    only = None if row.all_or_nothing else copies_of(row, row.parts, lost)
     after, is_first = begin_release(row, FAILED, reasons, only, (RESCHEDULING,), response=response)
     if is_first:
         remember(after, after.state, "scheduler", reasons)
     return push(after)
-
-
-def _is_all_or_nothing(row: RequestRow) -> bool:
-    return row.body.get("all_or_nothing") is not False

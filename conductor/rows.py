@@ -56,6 +56,16 @@ class RequestRow:
     columns: Mapping[str, Any]
     is_retired: bool = False
 
+    @property
+    def all_or_nothing(self) -> bool:
+        """Whether it ends when one of its claims finds no place."""
+        return self.body.get("all_or_nothing") is not False
+
+    @property
+    def per_copy(self) -> int:
+        """How many claims each of its copies has: member number // this is the copy."""
+        return len(self.body.get("resources") or [None])
+
 
 def find(request_id: UUID, at_home: bool = False) -> RequestRow | None:
     """`at_home` asks the row's own data centre: for decisions that an answer from a copy that lags would make wrong."""
@@ -151,11 +161,16 @@ def move(row: RequestRow, state: str, **columns: Any) -> RequestRow | None:
 
 def remember(row: RequestRow, state: str, who: str, why: str) -> None:
     """A line of the request's history: plain, after the fact."""
-    write(
-        f"INSERT INTO {keyspace(row.home.datacenter)}.request_history (request_id, id, state, who, why) "
-        "VALUES (?, ?, ?, ?, ?)",
-        [row.request_id, uuid_from_time(dt.datetime.now(dt.UTC).timestamp()), state, who, why],
+    write(*line_of_history(row.home, row.request_id, state, who, why))
+
+
+def line_of_history(home: Home, request_id: UUID, state: str, who: str, why: str) -> Write:
+    """The write, for callers that send several."""
+    cql = (
+        f"INSERT INTO {keyspace(home.datacenter)}.request_history (request_id, id, state, who, why) "
+        "VALUES (?, ?, ?, ?, ?)"
     )
+    return cql, [request_id, uuid_from_time(dt.datetime.now(dt.UTC).timestamp()), state, who, why]
 
 
 def history(row: RequestRow) -> list[dict[str, Any]]:

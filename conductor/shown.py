@@ -1,18 +1,16 @@
 """A host was shown its claims: a line in the history of each request, once a process. No transaction is spent on it."""
 
-import datetime as dt
 import logging
 from collections.abc import Iterable
 from uuid import UUID
 
-from cassandra.util import uuid_from_time
-
 from claims.types import CLAIMED
 from conductor.identify import home_of
+from conductor.rows import line_of_history
 from conductor.states import NOTIFIED
 from providers.records import Record
 from store.failures import StoreUnavailable
-from store.session import keyspace, write_many
+from store.session import write_many
 
 log = logging.getLogger("sched_portal.conductor")
 
@@ -32,13 +30,8 @@ def note_shown(records: Iterable[Record]) -> None:
     for record in new:
         home = home_of(record.request_id)
         if home is not None:
-            cql = (
-                f"INSERT INTO {keyspace(home.datacenter)}.request_history (request_id, id, state, who, why) "
-                "VALUES (?, ?, ?, ?, ?)"
-            )
-            at = uuid_from_time(dt.datetime.now(dt.UTC).timestamp())
-            who = f"agent of {record.provider_name}"
-            writes.append((cql, [record.request_id, at, NOTIFIED, who, f"was shown claim {record.id}"]))
+            who, why = f"agent of {record.provider_name}", f"was shown claim {record.id}"
+            writes.append(line_of_history(home, record.request_id, NOTIFIED, who, why))
     try:
         write_many(writes)
     except StoreUnavailable as error:
