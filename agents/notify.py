@@ -13,7 +13,7 @@ from uuid import UUID
 
 from events.tail import BRIEF, OVERLAP, Follower
 from events.types import CLAIM_CHANGED, CLAIM_TAKEN, PROVIDER_REPAIRED, Event
-from providers.records import location_of
+from providers.records import Location, location_of
 from store.failures import SchemaMissing, StoreUnavailable
 from store.home import Home
 from store.session import keyspace, read_many
@@ -145,12 +145,17 @@ _watches: dict[Home, Watch] = {}
 _lock = threading.Lock()  # of all watches and who listens to them
 
 
-def homes_of(providers: Collection[UUID]) -> dict[UUID, Home]:
+def places_of(providers: Collection[UUID]) -> dict[UUID, Location]:
     """Where these providers live; those that are not there are left out. Raises StoreUnavailable."""
     cql = f"SELECT * FROM {keyspace()}.providers_by_id WHERE provider_id = ?"
     found = read_many((cql, [provider_id]) for provider_id in providers)
     locations = [location_of(rows[0]) for rows in found if rows and not rows[0]["removed"]]
-    return {location.provider_id: location.home for location in locations}
+    return {location.provider_id: location for location in locations}
+
+
+def homes_of(providers: Collection[UUID]) -> dict[UUID, Home]:
+    """As `places_of`, their homes alone."""
+    return {provider_id: place.home for provider_id, place in places_of(providers).items()}
 
 
 def listen(listener: Listener, homes: Mapping[UUID, Home]) -> None:

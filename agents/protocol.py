@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
-from agents.read_fields import ProtocolError, id_in, list_in, mapping_of, read_json, seconds_in, text_in
+from agents.read_fields import ProtocolError, id_in, list_in, mapping_of, seconds_in, text_in
 
 ROUTE_REPORT = "/api/providers/{provider_id}/report"
 ROUTE_HEARTBEAT = "/api/providers/{provider_id}/heartbeat"
@@ -21,19 +21,9 @@ ROUTE_CONSUME = "/api/claims/{claim_id}/consume"
 ROUTE_FAILED = "/api/claims/{claim_id}/failed"
 ROUTE_DESTROYED = "/api/requests/{request_id}/destroyed"
 ROUTE_WHOAMI = "/api/whoami"
-ROUTE_SOCKET = "/ws/agent/"
 
 VERSION_HEADER, VERSION_1_2 = "OpenStack-API-Version", "scheduling 1.2"
 """Sent with what came with that version only; all else is said as it always was, to portals of any age."""
-
-SOCKET_TOKENS = 1000
-"""Most tokens that one connection speaks for; a larger fleet opens several."""
-
-SOCKET_LONGEST = 100_000
-"""Longest message of an agent, in characters: that many tokens in one `add`."""
-
-HELLO, ADDED, ORDERS, DROPPED, ERROR = "hello", "added", "orders", "dropped", "error"
-CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN, CLOSE_TRY_AGAIN = 4401, 4403, 1013
 
 REASON_RELEASED = "released"
 
@@ -186,16 +176,6 @@ class Identity:
     resource_class: str
 
 
-@dataclass(frozen=True)
-class SocketMessage:
-    """What the portal says on the agents' socket. `refused`: position in the `add` it answers, and why."""
-
-    type: str
-    providers: tuple[str, ...]
-    refused: Mapping[int, str]
-    detail: str
-
-
 def parse_claim(data: object) -> ClaimOrder:
     """Raises ProtocolError for anything an agent could not act on safely, ids that are not UUIDs first of all."""
     body = mapping_of(data, "claim")
@@ -272,28 +252,6 @@ def parse_identity(data: object) -> Identity:
         return Identity("", "", "")
     provider = mapping_of(body["provider"], "provider")
     return Identity(id_in(provider, "id"), text_in(provider, "name"), text_in(provider, "resource_class"))
-
-
-def parse_add(text: str | None) -> tuple[str, ...]:
-    """The tokens that an agent wants its connection to speak for too; the one message that it may send."""
-    if text is None or len(text) > SOCKET_LONGEST:
-        raise ProtocolError(f"a message is JSON text of at most {SOCKET_LONGEST} characters")
-    body = mapping_of(read_json(text), "message")
-    tokens = list_in(body, "tokens")
-    if body.get("type") != "add" or not tokens or not all(isinstance(one, str) and one.isascii() for one in tokens):
-        raise ProtocolError('say {"type": "add", "tokens": ["...", ...]}')
-    return tuple(map(str, tokens))
-
-
-def parse_socket_message(text: str | bytes) -> SocketMessage:
-    body = mapping_of(read_json(text), "message")
-    refused = [mapping_of(one, "refused") for one in list_in(body, "refused")]
-    return SocketMessage(
-        type=text_in(body, "type"),
-        providers=tuple(map(str, list_in(body, "providers"))),
-        refused={position: text_in(one, "code") for one in refused if isinstance(position := one.get("token"), int)},
-        detail=text_in(body, "detail"),
-    )
 
 
 def parse_instance(data: object) -> InstanceOrder:

@@ -55,7 +55,7 @@ class Round:
 def watch(seen: Watch) -> Round | None:
     """One round; None when another conductor has the cell."""
     home = seen.home
-    if not lease.take(home, f"liveness:{home.cell}", max(30, round(3 * settings.LIVENESS_INTERVAL))):
+    if not lease.take(home, _lease(home), max(30, round(3 * settings.LIVENESS_INTERVAL))):
         return None
     known = {one.provider_id: one for one in all_silent(home)}
     alive, silent = _heartbeats(home)
@@ -71,6 +71,15 @@ def watch(seen: Watch) -> Round | None:
     until = time.monotonic() + MOVING
     moved = sum(_move_on(home, one, until) for one in [*declared, *waiting][: settings.SILENT_AT_ONCE])
     return Round(len(declared), back, len(seen.since), moved)
+
+
+def give_back(home: Home) -> None:
+    """This conductor watches the cell no more."""
+    lease.give_back(home, _lease(home))
+
+
+def _lease(home: Home) -> str:
+    return f"liveness:{home.cell}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,16 @@ Any number of conductors may run: each step is a transaction that one of them wi
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from uuid import UUID
 
-from django.conf import settings
-
 from claims.consume import consume
-from claims.types import BUILDING, HELD
+from claims.types import HELD
 from conductor import open_work
 from conductor.activate import finish_active
 from conductor.commit import confirm, give_up_holds, refuse
+from conductor.deadlines import late, next_deadline
 from conductor.lose import lose
 from conductor.outcome import parts_of, records_of, waits_for_people
 from conductor.release import is_claimed, push, settle_plan
@@ -24,8 +23,7 @@ from conductor.rows import RequestRow, find, remember
 from conductor.side_by_side import side_by_side
 from conductor.states import ACTIVE, ENDED, FAILED, RELEASING, RESCHEDULING, SCHEDULING
 from conductor.types import BUILT, MADE
-from providers.records import CLAIM, Record
-from providers.silent import silent_among
+from providers.records import CLAIM
 from store.home import Home
 
 log = logging.getLogger("sched_portal.conductor")
@@ -111,12 +109,12 @@ def _finish_claimed(row: RequestRow) -> tuple[dt.datetime | None, bool]:
     # What has no agent (a volume of the same request) waits for the rest.
     waits = [(part, r) for part, r in there if part.state == MADE and not part.agentless]
     records = [r for _, r in waits if r is not None and r.kind == CLAIM]
-    late = _late(records)
-    if late:
-        after, _ = lose(row, late, "conductor")
+    behind = late(records)
+    if behind:
+        after, _ = lose(row, behind, "conductor")
         return _place_anew(after) if after.state == RESCHEDULING else (_unless_ended(push(after)), True)
     # What has no agent waits for nothing but people. (A release puts it on the list again.)
-    return (None if waits_for_people(parts) else _next_deadline(records)), False
+    return (None if waits_for_people(parts) else next_deadline(records)), False
 
 
 def _place_anew(row: RequestRow) -> tuple[dt.datetime | None, bool]:
@@ -125,39 +123,6 @@ def _place_anew(row: RequestRow) -> tuple[dt.datetime | None, bool]:
     if after.state == RESCHEDULING and after.lease_until is not None:
         return max(after.lease_until, _now()), after.version != row.version
     return _unless_ended(after), True
-
-
-def _late(records: Sequence[Record]) -> dict[UUID, str]:
-    """Claims of hosts that said nothing in time, or were declared silent, each with the reason. Clocks cost time here,
-    never safety: the row is moved by transaction."""
-    now = _now()
-    waiting = [r for r in records if r.expires_at is not None and not r.release_requested]
-    homes = {record.home for record in waiting}
-    silent = {one for home in homes for one in silent_among(home, {r.root_id for r in waiting if r.home == home})}
-    late: dict[UUID, str] = {}
-    for record in waiting:
-        assert record.expires_at is not None
-        if record.root_id in silent:
-            late[record.id] = "its host was not heard from any more"
-        elif record.expires_at < now:
-            late[record.id] = f"not built within {settings.CLAIM_DEADLINE:.0f} s"
-        elif record.state != BUILDING and _answer_by(record) < now:
-            late[record.id] = f"its host did not begin within {settings.ANSWER_DEADLINE:.0f} s"
-    return late
-
-
-def _answer_by(record: Record) -> dt.datetime:
-    made = record.created_at or _now()
-    return made + dt.timedelta(seconds=settings.ANSWER_DEADLINE)
-
-
-def _next_deadline(records: list[Record]) -> dt.datetime:
-    deadlines = [
-        r.expires_at if r.state == BUILDING else min(r.expires_at, _answer_by(r))
-        for r in records
-        if r.expires_at is not None
-    ]
-    return min(deadlines, default=_now() + dt.timedelta(seconds=settings.REQUEST_LEASE))
 
 
 def _unless_ended(row: RequestRow) -> dt.datetime | None:

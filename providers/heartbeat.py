@@ -15,7 +15,7 @@ from providers.records import Location, aware
 from providers.shards import SIZE, all_shards
 from store.failures import StoreUnavailable
 from store.home import Home
-from store.session import READ, keyspace, read, read_many, write
+from store.session import READ, keyspace, read, read_many, write, write_many
 
 log = logging.getLogger("sched_portal.providers")
 
@@ -68,12 +68,21 @@ def rhythm(home: Home) -> Rhythm:
 
 def beat(location: Location) -> None:
     """Says that the provider's agent is there; counts for the cell's `rhythm(...).ttl` seconds."""
+    write(*_beat(location))
+
+
+def beat_together(locations: Iterable[Location]) -> None:
+    """As `beat`, of several; those of a shard go in one message."""
+    write_many(_beat(one) for one in locations)
+
+
+def _beat(location: Location) -> tuple[str, list[Any]]:
     cql = (
         f"INSERT INTO {keyspace(location.home.datacenter)}.heartbeats "
         "(cell, resource_class, shard, provider_id, seen_at) VALUES (?, ?, ?, ?, toTimestamp(now())) USING TTL ?"
     )
     key = [location.home.cell, location.resource_class, location.shard, location.provider_id]
-    write(cql, [*key, rhythm(location.home).ttl + KEPT])
+    return cql, [*key, rhythm(location.home).ttl + KEPT]
 
 
 def silence(location: Location) -> None:

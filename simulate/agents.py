@@ -31,7 +31,7 @@ from simulate.options import Options
 ROOT = Path(__file__).resolve().parent.parent
 KILLS = 5  # processes of hosts to be killed, if there are as many
 FIRST_KILL, LAST_KILL = 0.1, 0.8  # of the run
-LOOKS_A_SECOND = 20.0  # of the whole fleet, while it is told of orders; five times as many when it is not
+LOOKS_A_SECOND = 10.0  # of the whole fleet, while it is told of orders; ten times as many when it is not
 STOP_SECONDS = 20.0
 REPORTED = " event=reported "
 
@@ -243,7 +243,7 @@ def _stop_left_behind(pids: Path) -> None:
 
 
 def _poll_interval(options: Options) -> float:
-    return max(1.0, options.hosts / (5 * LOOKS_A_SECOND))
+    return max(1.0, options.hosts / (10 * LOOKS_A_SECOND))
 
 
 def _configuration(group: Group, options: Options, state: Path) -> Mapping[str, Any]:

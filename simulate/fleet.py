@@ -18,7 +18,7 @@ from typing import Any
 from websockets.asyncio.client import connect
 
 from agents.node.portal import is_loopback
-from agents.protocol import ROUTE_SOCKET, SOCKET_TOKENS, parse_socket_message
+from agents.socket_protocol import ROUTE_SOCKET, SOCKET_TOKENS, parse_socket_message
 from api.simulated_hosts import SimulatedHost, simulated_hosts
 from api.write_secret import write_secret
 from simulate import SimulationError

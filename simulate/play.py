@@ -80,11 +80,14 @@ class Simulation:
             *(_kill(agents, one) for one in to_kill),
         ]
         began = time.monotonic()
-        async with _alongside(beside):
-            await workload.play(entries, options.seconds)
-            played = time.monotonic() - began
-            await workload.drain(options.settle)
-            drained = time.monotonic() - began - played
+        try:
+            async with _alongside(beside):
+                await workload.play(entries, options.seconds)
+                played = time.monotonic() - began
+                await workload.drain(options.settle)
+                drained = time.monotonic() - began - played
+        finally:
+            await workload.stop()
         cpu = costs.read()
         if options.save_trace:
             write_trace(options.save_trace, workload.done)

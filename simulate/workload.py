@@ -49,8 +49,14 @@ class Workload:
         """Until nothing of it is left, for so many seconds at the most."""
         if self._lives:
             await asyncio.wait(self._lives, timeout=seconds)
-        for life in self._lives:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Nothing of it goes on; what lives is left as it is."""
+        lives = list(self._lives)
+        for life in lives:
             life.cancel()
+        await asyncio.gather(*lives, return_exceptions=True)
 
     async def _pause(self, at: float) -> bool:
         """Until so many seconds after the beginning; True when it is over before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import Protocol
 
+from agents.node.beats import Beats
 from agents.node.configuration import Configuration
 from agents.node.fields import ConfigurationError
 from agents.node.host import Host
@@ -15,7 +16,7 @@ from agents.node.listen import Listening
 from agents.node.portal import Portal
 from agents.node.provider_configuration import ProviderConfiguration
 from agents.node.provider_line import ProviderLine
-from agents.protocol import SOCKET_TOKENS
+from agents.socket_protocol import SOCKET_TOKENS
 
 
 class Carrier(Protocol):
@@ -40,6 +41,7 @@ class Rest:
         self.name = configuration.portal
         self._configuration = configuration
         self._journal = journal
+        self._beats = Beats()
         try:
             self._portal = Portal(configuration.portal, configuration.ca_file, configuration.retry_longest, journal)
         except OSError as error:
@@ -49,11 +51,11 @@ class Rest:
         return await with_identities(self._configuration, self._portal, self._journal)
 
     def line(self, provider: ProviderConfiguration, journal: Journal) -> Line:
-        return ProviderLine(self._portal, provider.provider_id, provider.token, journal)
+        return ProviderLine(self._portal, provider.provider_id, provider.token, journal, self._beats)
 
     def listening(self, hosts: Sequence[Host]) -> Sequence[Coroutine[None, None, None]]:
         some = (hosts[first : first + SOCKET_TOKENS] for first in range(0, len(hosts), SOCKET_TOKENS))
-        return [Listening(few, self._configuration, self._journal).run() for few in some]
+        return [Listening(few, self._configuration, self._beats, self._journal).run() for few in some]
 
     async def close(self) -> None:
         await self._portal.close()

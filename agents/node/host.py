@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from agents.node.builders.builder import Builder
 from agents.node.configuration import Configuration
-from agents.node.instances import Instance, InstanceStore, State, intend, intend_end, shown_active
+from agents.node.instances import Instance, InstanceStore, State, intend, intend_end, shown_active, stray
 from agents.node.inventory import inventory_of
 from agents.node.journal import Journal
 from agents.node.life import Life, Surroundings
@@ -25,6 +26,9 @@ SHORTEST_HEARTBEAT = 0.2
 LONGEST_HEARTBEAT = 300.0
 SPREAD_PER_PROVIDER = 0.02
 """Seconds: a fleet in one process starts over this long a provider, not all at the same moment."""
+
+COMPARE_GAP = 60.0
+"""Seconds between two comparisons with the portal that late heartbeats are the reason of."""
 
 
 class Host:
@@ -55,7 +59,15 @@ class Host:
         self._compare = asyncio.Event()
         self._has_looked = asyncio.Event()
         self._heard_at = time.monotonic()
-        self._reconciliation = Reconciliation(self._line, self._lives, self._take_up, self._journal)
+        self._late_at = -math.inf
+        self._reconciliation = Reconciliation(
+            self._line,
+            self._lives,
+            self._take_up,
+            lambda known: builder.strays(self.provider_id, known),
+            self._take_stray_away,
+            self._journal,
+        )
 
     async def run(self) -> None:
         await asyncio.sleep(random.uniform(0, SPREAD_PER_PROVIDER * len(self._settings.providers)))
@@ -101,7 +113,10 @@ class Host:
         answer = await self._line.heartbeat()
         if time.monotonic() - self._heard_at > answer.ttl:
             self._journal.info("the portal took this host for dead, comparing what runs here with what it says")
-            self._soon(self._compare)
+            # A portal that is slow to hear makes all its hosts late, time and again: that is no reason to ask it more.
+            after = max(0.0, self._late_at + COMPARE_GAP - time.monotonic())
+            self._late_at = time.monotonic() + after
+            self._soon(self._compare, answer.interval, after)
         self._heard_at = time.monotonic()
         self._heartbeat_interval = min(max(answer.interval, SHORTEST_HEARTBEAT), LONGEST_HEARTBEAT)
         return self._heartbeat_interval * random.uniform(0.8, 1.0)
@@ -142,9 +157,11 @@ class Host:
             self._is_told = False
             self._soon(self._look)
 
-    def _soon(self, turn: asyncio.Event) -> None:
-        """As soon as polling would: thousands of hosts lose a portal and find it again in the same moment."""
-        asyncio.get_running_loop().call_later(random.uniform(0, self._settings.poll_interval), turn.set)
+    def _soon(self, turn: asyncio.Event, spread: float = 0.0, after: float = 0.0) -> None:
+        """As soon as polling would, or within `spread` seconds: thousands of hosts lose a portal and find it again in
+        the same moment."""
+        moment = random.uniform(0, spread or self._settings.poll_interval)
+        asyncio.get_running_loop().call_later(after + moment, turn.set)
 
     def _consider(self, claim: ClaimOrder) -> None:
         """A claim that is known is being lived already, however often the portal shows it."""
@@ -164,6 +181,10 @@ class Host:
     def _take_up(self, known: KnownInstance) -> None:
         life = Life(shown_active(known.order, self.provider_id), self._around, self._journal)
         self._begin(life, life.take_up())
+
+    def _take_stray_away(self, claim_id: str) -> None:
+        life = Life(stray(claim_id, self.provider_id), self._around, self._journal)
+        self._begin(life, life.begin())
 
     def _begin(self, life: Life, story: Coroutine[None, None, None]) -> None:
         self._lives[life.instance.claim_id] = life

@@ -96,6 +96,11 @@ def shown_active(order: DestroyOrder, host: str) -> Instance:
     return _known_there(order, host, State.ACTIVE)
 
 
+def stray(claim_id: str, host: str) -> Instance:
+    """Something runs of it here, and nobody knows more than that."""
+    return Instance(claim_id, "", host, host, "", "", {}, "", "", {}, State.DISCARDING)
+
+
 def _known_there(order: DestroyOrder, host: str, state: State) -> Instance:
     return Instance(
         claim_id=order.claim_id,

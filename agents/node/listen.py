@@ -17,23 +17,26 @@ from collections.abc import Sequence
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from agents.node.beats import Beats
 from agents.node.configuration import Configuration
 from agents.node.host import Host
 from agents.node.journal import Journal
 from agents.node.portal import FIRST_RETRY, SLOW_RETRY, SLOWEST_RETRY, is_loopback
-from agents.protocol import (
+from agents.read_fields import ProtocolError
+from agents.socket_protocol import (
+    ADD,
     ADDED,
     CLOSE_FORBIDDEN,
     CLOSE_UNAUTHENTICATED,
     DROPPED,
     ERROR,
+    HEARD,
     HELLO,
     ORDERS,
     ROUTE_SOCKET,
     SocketMessage,
     parse_socket_message,
 )
-from agents.read_fields import ProtocolError
 
 REFUSALS = (CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN)
 
@@ -41,7 +44,7 @@ REFUSALS = (CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN)
 class Listening:
     """One connection for up to SOCKET_TOKENS hosts of this process, made again whenever it is lost."""
 
-    def __init__(self, hosts: Sequence[Host], configuration: Configuration, journal: Journal) -> None:
+    def __init__(self, hosts: Sequence[Host], configuration: Configuration, beats: Beats, journal: Journal) -> None:
         self._hosts = {host.provider_id: host for host in hosts}
         self._openers = itertools.cycle(hosts)
         self._url = "ws" + configuration.portal.removeprefix("http") + ROUTE_SOCKET
@@ -49,6 +52,8 @@ class Listening:
         self._tls = ssl.create_default_context(cafile=configuration.ca_file or None) if is_tls else None
         self._longest = configuration.retry_longest
         self._journal = journal.bind(socket=self._url)
+        self._beats = beats
+        self._takes_beats = False
         self._is_listening = False
         self._said = ""
 
@@ -63,6 +68,7 @@ class Listening:
                 reason, most = "the portal closed the connection", math.inf
             except Exception as error:  # whatever it is, the hosts poll meanwhile
                 reason, most = _what_it_means(error, len(self._hosts))
+            self._beats.close(self._hosts)
             for host in self._hosts.values():
                 host.hear_nothing()
             tries = 1 if self._is_listening else tries + 1
@@ -80,19 +86,30 @@ class Listening:
         ) as socket:
             await self._greet(socket, others)
             async for message in socket:
-                self._hear(parse_socket_message(message), others)
+                self._hear(parse_socket_message(message), others, socket)
 
     async def _greet(self, socket: ClientConnection, others: Sequence[Host]) -> None:
-        self._hear(parse_socket_message(await socket.recv()), others)
+        hello = parse_socket_message(await socket.recv())
+        self._takes_beats = hello.takes_beats
+        self._hear(hello, others, socket)
         if others:
-            await socket.send(json.dumps({"type": "add", "tokens": [host.token for host in others]}))
-            self._hear(parse_socket_message(await socket.recv()), others)
+            await socket.send(json.dumps({"type": ADD, "tokens": [host.token for host in others]}))
+            # A host that was greeted may have been heard already.
+            while (heard := parse_socket_message(await socket.recv())).type not in (ADDED, ERROR):
+                self._hear(heard, others, socket)
+            self._hear(heard, others, socket)
         self._is_listening, self._said = True, ""
         self._journal.info("listening for orders", providers=len(self._hosts))
 
-    def _hear(self, heard: SocketMessage, others: Sequence[Host]) -> None:
+    def _hear(self, heard: SocketMessage, others: Sequence[Host], socket: ClientConnection) -> None:
         if heard.type == ERROR:
             raise ProtocolError(heard.detail)
+        if heard.type == HEARD:
+            self._beats.heard(heard.providers, heard.heartbeat)
+        elif heard.type in (HELLO, ADDED) and self._takes_beats:
+            self._beats.open(set(heard.providers) & self._hosts.keys(), socket.send)
+        elif heard.type == DROPPED:
+            self._beats.close(heard.providers)
         for host in [self._hosts[one] for one in heard.providers if one in self._hosts]:
             if heard.type in (HELLO, ADDED):
                 host.hear()

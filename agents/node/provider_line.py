@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agents.node.answers import Answer, is_settled, is_success, says_what_became_of_it
+from agents.node.beats import Beats
 from agents.node.journal import Journal
 from agents.node.line import CannotSay, Outcome
 from agents.node.portal import IsFinal, Portal, Question
@@ -36,8 +37,9 @@ from agents.read_fields import ProtocolError
 class ProviderLine:
     """What one provider says and asks, with the token that is bound to it."""
 
-    def __init__(self, portal: Portal, provider_id: str, token: str, journal: Journal) -> None:
+    def __init__(self, portal: Portal, provider_id: str, token: str, journal: Journal, beats: Beats) -> None:
         self._portal = portal
+        self._beats = beats
         self._provider_id = provider_id
         self._token = token
         self._journal = journal
@@ -55,6 +57,9 @@ class ProviderLine:
 
     async def heartbeat(self) -> HeartbeatAnswer:
         """Raises ProtocolError when the answer names no usable interval."""
+        heard = await self._beats.say(self._provider_id)
+        if heard is not None:
+            return heard
         path = ROUTE_HEARTBEAT.format(provider_id=self._provider_id)
         question = Question("POST", path, self._token, {}, is_heartbeat=True)
         return parse_heartbeat((await self._portal.ask(question, self._journal)).body)

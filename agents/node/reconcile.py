@@ -7,7 +7,7 @@ but on the portal's own word about that claim: not for a list that lacks it, nor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from agents.node.instances import State
 from agents.node.journal import Journal
@@ -20,17 +20,28 @@ LOOK_AGAIN = 2.0
 
 UNKNOWN_THERE = "the portal does not know it any more"
 
+Strays = Callable[[Collection[str]], Awaitable[list[str]]]
+"""Claims, but these, of which something runs on this host."""
+
 
 class Reconciliation:
     """Of one host. `lives` are the host's own, by claim, and change meanwhile; `take_up` begins one for an instance
-    that was not among them."""
+    that was not among them, `take_away` for something that runs and is nobody's."""
 
     def __init__(
-        self, line: Line, lives: Mapping[str, Life], take_up: Callable[[KnownInstance], None], journal: Journal
+        self,
+        line: Line,
+        lives: Mapping[str, Life],
+        take_up: Callable[[KnownInstance], None],
+        strays: Strays,
+        take_away: Callable[[str], None],
+        journal: Journal,
     ) -> None:
         self._line = line
         self._lives = lives
         self._take_up = take_up
+        self._strays = strays
+        self._take_away = take_away
         self._journal = journal
         self._said = ""
 
@@ -52,6 +63,7 @@ class Reconciliation:
             if not isinstance(again, CannotSay):
                 seen_before = {one.order.claim_id for one in strangers}
                 self._look_for([one for one in self._strangers(again, known_here) if one.order.claim_id in seen_before])
+        await self._take_strays_away()
 
     async def _ask_what_became_of(self, life: Life) -> None:
         """By saying again that it is built, whose answer names what became of the claim; an instance that is there
@@ -78,6 +90,24 @@ class Reconciliation:
                 request=one.order.request_id,
             )
             self._take_up(one)
+
+    async def _take_strays_away(self) -> None:
+        """What runs, and neither this host nor the portal knows of: in two looks, and on the portal's word."""
+        before = await self._strays(self._lives.keys())
+        if not before:
+            return
+        await asyncio.sleep(LOOK_AGAIN)
+        orders, shown = await self._line.orders(), await self._line.instances()
+        if isinstance(shown, CannotSay):
+            return
+        theirs = {one.claim_id for one in orders.claims} | {one.claim_id for one in orders.destroy}
+        theirs |= {one.order.claim_id for one in shown}
+        for claim_id in await self._strays({*self._lives, *theirs}):
+            if claim_id not in before or await self._line.consume(claim_id) != Outcome.GONE:
+                continue
+            if claim_id not in self._lives:
+                self._journal.warning("something runs here that nobody knows of: taking it away", claim=claim_id)
+                self._take_away(claim_id)
 
     def _complain(self, answer: CannotSay) -> None:
         if answer.reason != self._said:

@@ -1,8 +1,8 @@
-"""The four things a builder can do. Whoever writes another one (containers, virtual machines) reads only this."""
+"""The five things a builder can do. Whoever writes another one (containers, virtual machines) reads only this."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,4 +41,9 @@ class Builder(Protocol):
         """Take it away with all that belongs to it, and return only when it is gone. Unknown here is gone too.
 
         Raising means that it may still run: the agent will say nothing to the portal and try again.
+        """
+
+    async def strays(self, host: str, known: Collection[str]) -> list[str]:
+        """The claims, but these, of which anything runs on this machine that was built for this provider by whatever
+        agent, found without any record. Raising means that nobody knows; it is asked again later.
         """

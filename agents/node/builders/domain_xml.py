@@ -60,6 +60,14 @@ def volume_xml(instance: Instance, disk: Disk) -> str:
     return ElementTree.tostring(volume, encoding="unicode")
 
 
+def host_in(description: str) -> str:
+    """The provider whose agent made a domain, from its metadata; empty when that does not say."""
+    try:
+        return ElementTree.fromstring(description).findtext("{*}host", "")
+    except ElementTree.ParseError:
+        return ""
+
+
 def clean(text: str) -> str:
     return NOT_XML.sub("\ufffd", text)
 
@@ -80,6 +88,7 @@ def _describe(metadata: Element, instance: Instance) -> None:
         ("claim", instance.claim_id),
         ("request", instance.request_id),
         ("provider", instance.provider),
+        ("host", instance.host),
         ("consumer", instance.consumer),
         ("project", instance.project),
         ("name", instance.name),

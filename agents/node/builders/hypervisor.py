@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from agents.node.builders.domain_xml import NAMESPACE
 from agents.node.fields import ConfigurationError
 
 try:
@@ -52,6 +54,16 @@ class Hypervisor:
             domain.UUIDString(): _seen((stats["state.state"], stats.get("state.reason", 0)))
             for domain, stats in self._connected().getAllDomainStats(flags)
         }
+
+    def descriptions(self, but: Collection[str]) -> dict[str, str]:
+        """What stands in the metadata of domains, but these, under our namespace: XML, by UUID."""
+        found: dict[str, str] = {}
+        for domain in self._connected().listAllDomains():
+            if domain.UUIDString() not in but:
+                with contextlib.suppress(libvirt.libvirtError):  # it has none, or is gone by now
+                    kind = libvirt.VIR_DOMAIN_METADATA_ELEMENT
+                    found[domain.UUIDString()] = domain.metadata(kind, NAMESPACE)
+        return found
 
     def make(self, domain_id: str, xml: str) -> None:
         """The domain is defined and runs, whatever there was of it before."""

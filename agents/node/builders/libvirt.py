@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from agents.node.builders.builder import BuildFailed, Ended, Started
-from agents.node.builders.domain_xml import domain_xml, volume_name, volume_xml
+from agents.node.builders.domain_xml import domain_xml, host_in, volume_name, volume_xml
 from agents.node.builders.hypervisor import NOT_THERE, Hypervisor, Seen
 from agents.node.instances import Instance
 from agents.node.libvirt_configuration import LibvirtConfiguration, LibvirtImage
@@ -69,6 +69,12 @@ class LibvirtBuilder:
                 break
             await asyncio.sleep(LOOK)
         await self._call(instance, lambda: self._take_away(instance))
+
+    async def strays(self, host: str, known: Collection[str]) -> list[str]:
+        """Domains that say in their metadata that they were made for this host, shut off or not."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, self._hypervisor.descriptions, known)
+        return sorted(domain_id for domain_id, xml in found.items() if host_in(xml) == host)
 
     def _make(self, instance: Instance, image: LibvirtImage) -> None:
         if image.disk is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Collection
 
 from agents.node.builders.builder import BuildFailed, Ended, Started
 from agents.node.configuration import NoopConfiguration
@@ -28,3 +29,6 @@ class NoopBuilder:
 
     async def destroy(self, instance: Instance) -> None:
         return None
+
+    async def strays(self, host: str, known: Collection[str]) -> list[str]:
+        return []

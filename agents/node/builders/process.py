@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from agents.node.builders.builder import BuildFailed, Ended, Started
@@ -23,8 +23,18 @@ from agents.node.builders.process_table import (
     read_row,
     read_table,
     send,
+    values_of,
 )
-from agents.node.builders.spawn import LOCK_FILE, StillRunning, is_locked, last_line, marker, spawn
+from agents.node.builders.spawn import (
+    CLAIM_VARIABLE,
+    LOCK_FILE,
+    StillRunning,
+    host_marker,
+    is_locked,
+    last_line,
+    marker,
+    spawn,
+)
 from agents.node.builders.supervise import Limits, Supervisor, Watched
 from agents.node.configuration import Image
 from agents.node.instances import NOTHING, Handle, Instance, instance_directory
@@ -86,6 +96,10 @@ class ProcessBuilder:
             raise TimeoutError(f"processes of {instance.claim_id} outlive SIGKILL")
         self._supervisor.forget(instance.claim_id)
         self._cores.pop(instance.claim_id, None)
+
+    async def strays(self, host: str, known: Collection[str]) -> list[str]:
+        """By the marks in their environment: what took those off is found by its lock, while it has a record."""
+        return sorted(values_of(CLAIM_VARIABLE, marked(host_marker(host), read_table())) - set(known))
 
     def _start(self, instance: Instance, image: Image) -> Handle:
         cores = self._choose_cores(instance)

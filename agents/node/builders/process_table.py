@@ -115,6 +115,19 @@ def marked(marker: str, table: ProcessTable) -> list[Row]:
     return found
 
 
+def values_of(variable: str, rows: Iterable[Row]) -> set[str]:
+    """Of this variable in the environments that these processes were started with."""
+    name = f"{variable}=".encode()
+    found: set[str] = set()
+    for row in rows:
+        with contextlib.suppress(OSError):
+            environment = (PROC / str(row.pid) / "environ").read_bytes()
+            found |= {
+                one[len(name) :].decode(errors="replace") for one in environment.split(b"\0") if one.startswith(name)
+            }
+    return found
+
+
 def holders(path: Path, table: ProcessTable) -> list[Row]:
     """Living processes, but this one, that have this file open."""
     wanted = path.stat()

@@ -23,6 +23,7 @@ from agents.node.instances import Instance
 
 LOG_FILE = "output.log"
 LOCK_FILE = "lock"
+CLAIM_VARIABLE = "SCHED_INSTANCE_ID"
 LAST_LINE_LIMIT = 300
 NICENESS = 5
 """Instances give way to the host's own services, this agent among them, when all want the CPU."""
@@ -36,7 +37,11 @@ class StillRunning(Exception):
 
 
 def marker(claim_id: str) -> str:
-    return f"SCHED_INSTANCE_ID={claim_id}"
+    return f"{CLAIM_VARIABLE}={claim_id}"
+
+
+def host_marker(host: str) -> str:
+    return f"SCHED_HOST_ID={host}"
 
 
 def environment_of(instance: Instance, image: Image, room: Path) -> dict[str, str]:
@@ -52,6 +57,7 @@ def environment_of(instance: Instance, image: Image, room: Path) -> dict[str, st
         SCHED_INSTANCE_ID=instance.claim_id,
         SCHED_REQUEST_ID=instance.request_id,
         SCHED_PROVIDER_ID=instance.provider,
+        SCHED_HOST_ID=instance.host,
         SCHED_CONSUMER=instance.consumer,
         SCHED_PROJECT=instance.project,
         SCHED_INSTANCE_NAME=instance.name,

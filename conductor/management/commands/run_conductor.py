@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from claims.lookups import SLOTS
-from conductor.liveness import Watch, watch
+from conductor.liveness import Watch, give_back, watch
 from conductor.recover import recover_cell
 from conductor.retire import retire_ended
 from conductor.sweep import shards_in_turn, sweep_claims, sweep_shard
@@ -21,6 +21,7 @@ from store.failures import SchemaMissing, StoreUnavailable
 from store.home import Home
 
 RETIRE_EVERY = 60.0  # seconds
+LAST_ROUND = 6.0  # seconds that one that is to stop waits for its round over the hosts
 
 log = logging.getLogger("sched_portal.conductor")
 
@@ -46,10 +47,14 @@ class Command(BaseCommand):
         # Beside the rest: moving many old requests away takes its time, and nothing waits for it.
         retiring = threading.Thread(target=repeat, args=(retire_work, RETIRE_EVERY, stop), daemon=True)
         retiring.start()
-        threading.Thread(target=repeat, args=(WatchHosts(), settings.LIVENESS_INTERVAL, stop), daemon=True).start()
+        watching = WatchHosts()
+        rounds = threading.Thread(target=repeat, args=(watching, settings.LIVENESS_INTERVAL, stop), daemon=True)
+        rounds.start()
         for sweep in (SweepShards(), SweepClaims(), keep_windows):
             threading.Thread(target=repeat, args=(sweep, settings.CONDUCTOR_INTERVAL, stop), daemon=True).start()
         repeat(partial(finish_work, stop), settings.CONDUCTOR_INTERVAL, stop)
+        rounds.join(LAST_ROUND)
+        watching.give_back()
         self.stdout.write("conductor: stopped")
 
 
@@ -106,6 +111,14 @@ class WatchHosts:
     def __call__(self) -> None:
         for cell in cells.all_cells():
             watch(self._seen.setdefault(cell.home, Watch(cell.home)))
+
+    def give_back(self) -> None:
+        """Another conductor need not wait until this one's leases are over."""
+        try:
+            for home in self._seen:
+                give_back(home)
+        except (StoreUnavailable, SchemaMissing) as error:
+            log.warning("%s; the leases end by themselves", error)
 
 
 class SweepShards:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from agents.protocol import ROUTE_SOCKET
+from agents.socket_protocol import ROUTE_SOCKET
 from tests.rooms.agents_node.socket_partner import SocketPartner
 
 TOKEN = "agent-token"
@@ -89,7 +89,7 @@ class PortalPartner:
         """The bodies of all calls whose path ends so, in order."""
         return [body for method, path, body in list(self.calls) if path.endswith(end) and method == "POST"]
 
-    def wait(self, condition: Callable[[], object], seconds: float = 30.0) -> None:
+    def wait(self, condition: Callable[[], object], seconds: float = 90.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"waited {seconds} s in vain; calls: {self.calls[-12:]}"

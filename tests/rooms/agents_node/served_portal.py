@@ -31,7 +31,7 @@ class ServedPortal:
         )
         token = (var / "admin-token").read_text().strip()
         headers = {"Authorization": f"Token {token}"}
-        self.client = httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, headers=headers, timeout=90, trust_env=False)
         self.start()
 
     def start(self) -> None:
@@ -40,7 +40,7 @@ class ServedPortal:
             self._process = subprocess.Popen(
                 [*program, "sched_portal.asgi:application"], cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while True:
             try:
                 self.client.get("/healthz").raise_for_status()

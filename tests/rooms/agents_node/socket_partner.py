@@ -20,6 +20,8 @@ class SocketPartner:
 
     def __init__(self) -> None:
         self.owners: dict[str, str] = {}
+        self.takes_beats, self.answers_beats = False, True
+        self.beats: list[list[str]] = []
         self.openers: list[str] = []
         self._open: list[tuple[socket.socket, ServerProtocol]] = []
         self._lock = threading.RLock()
@@ -38,12 +40,13 @@ class SocketPartner:
                 protocol.send_close(4401)
                 return self._send(line)
             self._open.append(line)
-            self._say(line, {"type": "hello", "providers": [self.owners[token]]})
+            hello = {"type": "hello", "providers": [self.owners[token]]}
+            self._say(line, {**hello, "heartbeats": True} if self.takes_beats else hello)
         while data := _receive(handler.connection):
             protocol.receive_data(data)
             for event in protocol.events_received():
                 if isinstance(event, Frame) and event.opcode == Opcode.TEXT:
-                    self._add(line, json.loads(event.data)["tokens"])
+                    self._hear(line, json.loads(event.data))
             self._send(line)
             if protocol.close_expected():
                 break
@@ -64,6 +67,13 @@ class SocketPartner:
             for line in self._open:
                 line[1].send_close(code)
                 self._send(line)
+
+    def _hear(self, line: Any, said: dict[str, Any]) -> None:
+        if said["type"] == "add":
+            return self._add(line, said["tokens"])
+        self.beats.append(said["providers"])
+        if self.answers_beats:
+            self._say(line, {"type": "heard", "providers": said["providers"], "ttl": 3, "interval": 0.3})
 
     def _add(self, line: Any, tokens: list[str]) -> None:
         refused = [{"token": n, "code": "unauthenticated"} for n, one in enumerate(tokens) if one == UNKNOWN]

@@ -18,7 +18,7 @@ from agents.node.builders.libvirt import LibvirtBuilder  # noqa: E402
 from agents.node.carrier import Rest  # noqa: E402
 from agents.node.configuration import read_configuration  # noqa: E402
 from agents.node.host import Host  # noqa: E402
-from agents.node.instances import Handle, Instance  # noqa: E402
+from agents.node.instances import Handle, Instance, stray  # noqa: E402
 from agents.node.journal import Journal  # noqa: E402
 from agents.node.libvirt_configuration import Disk, LibvirtConfiguration, LibvirtImage  # noqa: E402
 from tests.rooms.agents_node.cast import Agent  # noqa: E402
@@ -63,6 +63,19 @@ def domains(outside: Any, one: Instance) -> list[Any]:
 
 def volumes(outside: Any) -> list[str]:
     return list(outside.storagePoolLookupByName("default-pool").listVolumes())
+
+
+async def test_domains_of_this_host_that_nobody_knows_of(outside: Any, builder: LibvirtBuilder) -> None:
+    one, theirs = instance(image="debian"), instance(image="debian")
+    other = instance(image="debian", host=one.host)
+    for each in (one, other, theirs):
+        await builder.build(each, never)
+    outside.defineXML(TEMPLATE.replace("<memory", "<name>nobody's</name><memory", 1))
+    assert await builder.strays(one.host, {other.claim_id}) == [one.claim_id]
+    outside.lookupByUUIDString(one.claim_id).destroy()  # shut off, and defined still
+    assert await builder.strays(one.host, {other.claim_id}) == [one.claim_id]
+    await builder.destroy(stray(one.claim_id, one.host))
+    assert await builder.strays(one.host, {other.claim_id}) == []
 
 
 async def test_built_once_and_taken_away(outside: Any, builder: LibvirtBuilder) -> None:

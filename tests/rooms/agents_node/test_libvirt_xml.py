@@ -78,7 +78,7 @@ def test_no_name_becomes_xml(name: str, consumer: str, metadata: dict[str, str])
     # A carriage return is written as it is and read as a line feed (XML 1.0, 2.11).
     assert said["consumer"] == clean(consumer).replace("\r\n", "\n").replace("\r", "\n")
     assert json.loads(said["metadata"]) == metadata
-    assert len(described) == 8
+    assert len(described) == 9
 
 
 def test_a_closing_tag_in_a_name_closes_nothing() -> None:

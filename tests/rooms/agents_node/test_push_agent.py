@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.protocol import ProtocolError, parse_socket_message
+from agents.read_fields import ProtocolError
+from agents.socket_protocol import parse_socket_message
 from tests.rooms.agents_node.cast import Agent
 from tests.rooms.agents_node.portal_partner import TOKEN, PortalPartner, problem
 from tests.rooms.agents_node.socket_partner import UNKNOWN, SocketPartner

@@ -27,7 +27,7 @@ def portal(cassandra: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory)
     one.stop()
 
 
-def until(happens: Callable[[], object], seconds: float = 30) -> None:
+def until(happens: Callable[[], object], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain"

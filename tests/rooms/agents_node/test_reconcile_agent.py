@@ -135,6 +135,51 @@ def test_what_runs_without_a_record_is_taken_up_again(portal: PortalPartner, age
     assert not processes_of(claim_id)
 
 
+def lose_all_records(portal: PortalPartner, agent: Agent) -> str:
+    """Something runs on, and neither its host nor the portal has a record of it."""
+    claim_id = run_one(portal, agent)
+    agent.kill()
+    agent.path(claim_id).unlink()
+    del portal.claims[claim_id]
+    return claim_id
+
+
+def test_what_nobody_knows_of_is_taken_away(portal: PortalPartner, agent: Agent) -> None:
+    claim_id, stays = lose_all_records(portal, agent), portal.claim(agent.provider)
+    agent.start()
+    portal.wait(lambda: not processes_of(claim_id))
+    (line,) = [one for one in agent.log.read_text().splitlines() if "nobody knows of: taking it away" in one]
+    assert claim_id in line
+    portal.wait(lambda: not agent.path(claim_id).exists())
+    portal.wait(lambda: agent.path(stays).exists() and agent.record(stays)["state"] == "active")
+    assert not portal.said("/destroyed"), "there is nobody to tell"
+
+
+@pytest.mark.parametrize("answer", [problem(503, "unavailable"), (404, {"error": "proxy"}), problem(409, "conflict")])
+def test_nor_is_that_taken_away_but_on_the_portals_word(
+    portal: PortalPartner, agent: Agent, answer: tuple[int, dict[str, object]]
+) -> None:
+    claim_id = lose_all_records(portal, agent)
+    portal.before = lambda method, path: answer if path.endswith(f"{claim_id}/consume") else None
+    asked = len(portal.said(f"{claim_id}/consume"))
+    agent.start()
+    portal.wait(lambda: len(portal.said(f"{claim_id}/consume")) > asked)
+    time.sleep(0.7)
+    assert processes_of(claim_id)
+
+
+def test_what_runs_for_another_host_of_this_machine_is_not_looked_at(portal: PortalPartner, agent: Agent) -> None:
+    claim_id = lose_all_records(portal, agent)
+    agent.provider = str(uuid.uuid4())
+    agent.configure(portal)
+    before = looks(portal)
+    agent.start()
+    portal.wait(lambda: looks(portal) > before)
+    time.sleep(2.5)
+    assert processes_of(claim_id)
+    assert not [path for _, path, _ in portal.calls if path.endswith(f"{claim_id}/consume")][1:]
+
+
 def test_what_is_to_be_destroyed_is_no_finding(portal: PortalPartner, agent: Agent) -> None:
     claim_id = portal.claim(agent.provider, state="consumed")
     portal.order_destroy(claim_id)

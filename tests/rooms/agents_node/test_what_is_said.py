@@ -102,6 +102,6 @@ def test_the_management_command_needs_no_cassandra(portal: PortalPartner, agent:
     nobody = {"CASSANDRA_HOSTS": "192.0.2.1"}
     done = subprocess.run(
         [sys.executable, "manage.py", "run_agent", "--config", str(agent.config), "--once"],
-        cwd=ROOT, env={**os.environ, **nobody}, timeout=30, capture_output=True, check=False,
+        cwd=ROOT, env={**os.environ, **nobody}, timeout=90, capture_output=True, check=False,
     )  # fmt: skip
     assert (done.returncode, portal.state(claim_id)) == (0, "consumed"), done.stderr.decode()

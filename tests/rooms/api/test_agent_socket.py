@@ -17,7 +17,7 @@ from django.contrib.auth.models import Group
 from django.db import OperationalError
 
 from agents import notify
-from agents.protocol import (
+from agents.socket_protocol import (
     CLOSE_FORBIDDEN,
     CLOSE_TRY_AGAIN,
     CLOSE_UNAUTHENTICATED,
@@ -47,6 +47,9 @@ GARBLED = (
     *(" ", "{", "[]", "7", '"x"', "null", "{}", "[" * 4000, "x" * (SOCKET_LONGEST + 1), '{"type": "add"}'),
     *('{"type": "add", "tokens": []}', '{"type": "add", "tokens": "x"}', '{"type": "add", "tokens": [7]}'),
     *('{"type": "add", "tokens": ["\\ud800"]}', '{"type": ["add"], "tokens": ["x"]}', '{"tokens": ["x"]}'),
+    *('{"type": "beat"}', '{"type": "beat", "providers": []}', '{"type": "beat", "providers": ["x"]}'),
+    *('{"type": "beat", "providers": [7]}', '{"type": "beat", "providers": {"a": 1}}'),
+    json.dumps({"type": "beat", "providers": [str(uuid.UUID(int=n)) for n in range(SOCKET_TOKENS + 1)]}),
 )
 
 
@@ -56,7 +59,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for thread in threading.enumerate():
         if isinstance(thread, notify.Watch):
-            thread.join(5)
+            thread.join(20)
             assert not thread.is_alive(), "a cell is followed on although nobody listens"
 
 
@@ -67,7 +70,7 @@ async def connect() -> AsyncIterator[Connect]:
     async def to(*headers: tuple[str, str]) -> WebsocketCommunicator:
         raw = [(name.encode(), value.encode()) for name, value in headers]
         socket = WebsocketCommunicator(application, "/ws/agent/", raw)
-        socket.welcome, _ = await socket.connect(timeout=10)
+        socket.welcome, _ = await socket.connect(timeout=30)
         opened.append(socket)
         return socket
 
@@ -95,14 +98,14 @@ def bearing(token: str) -> tuple[str, str]:
     return ("authorization", f"Token {token}")
 
 
-async def hear(socket: WebsocketCommunicator, seconds: float = 10) -> dict[str, Any]:
+async def hear(socket: WebsocketCommunicator, seconds: float = 30) -> dict[str, Any]:
     said: dict[str, Any] = json.loads(await socket.receive_from(timeout=seconds))
     return said
 
 
 async def closed(socket: WebsocketCommunicator) -> Any:
     assert socket.welcome
-    said = await socket.receive_output(timeout=10)
+    said = await socket.receive_output(timeout=30)
     assert said["type"] == "websocket.close"
     return said["code"]
 
@@ -120,8 +123,12 @@ async def silent(socket: WebsocketCommunicator, of: OwnRow) -> bool:
 
 async def hello(connect: Connect, own: OwnRow, token: str) -> WebsocketCommunicator:
     socket: WebsocketCommunicator = await connect(bearing(token))
-    assert await hear(socket) == {"type": "hello", "providers": [str(own.id)]}
+    assert await hear(socket) == greeting(own)
     return socket
+
+
+def greeting(own: OwnRow) -> dict[str, Any]:
+    return {"type": "hello", "providers": [str(own.id)], "heartbeats": True}
 
 
 def orders(*owners: OwnRow) -> dict[str, Any]:
@@ -283,7 +290,7 @@ async def test_a_database_that_is_away(host: Host, connect: Connect, monkeypatch
     for place, name, failing in (
         (tokens, "find", away_now),
         (tokens, "bound", away_now),
-        (agent_socket, "homes_of", cassandra_away_now),
+        (agent_socket, "places_of", cassandra_away_now),
     ):
         with monkeypatch.context() as away:
             away.setattr(place, name, failing)
@@ -317,7 +324,7 @@ async def test_cassandra_is_away_for_long(
         away.setattr(Follower, "poll", cassandra_away_now)
         assert await asyncio.to_thread(claim, cell)
         assert await socket.receive_nothing(2)
-    assert await hear(socket) == {"type": "hello", "providers": [str(own.id)]}, "look for yourself"
+    assert await hear(socket) == greeting(own), "look for yourself"
     assert await asyncio.to_thread(claim, cell)
     while (said := await hear(socket))["type"] == "hello":
         continue  # this machine was slow, and a look took longer than the gap

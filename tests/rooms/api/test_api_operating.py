@@ -70,13 +70,15 @@ class TestReasons:
         assert change(v12["operator"], host, state_reason="").fields == {"state_reason"}
         assert change(v12["operator"], host, state_reason="two fans").body["state_reason"] == "two fans"
 
-    def test_enabling_takes_the_old_reason_back(self, v12, operator, new_host):
+    def test_whoever_takes_it_back_into_service_says_why_too(self, v12, operator, new_host):
         host = new_host()
         change(v12["operator"], host, state="disabled", state_reason="a fan")
         assert change(operator, host, state="enabled").body["state_reason"] == "a fan"  # as 1.0 did
         change(v12["operator"], host, state="disabled", state_reason="a fan")
-        assert change(v12["operator"], host, state="enabled").body["state_reason"] == ""
+        assert change(v12["operator"], host, state="enabled").fields == {"state_reason"}
         assert change(v12["operator"], host, state="enabled", state_reason="mended").body["state_reason"] == "mended"
+        assert change(v12["operator"], host, state="enabled").status == 200  # it is so already
+        assert change(v12["operator"], host, state_reason="").body["state_reason"] == ""
 
     def test_a_wrong_type_is_one_mistake(self, v12, new_host):
         answer = change(v12["operator"], new_host(), state="disabled", state_reason=7)
@@ -94,13 +96,13 @@ class TestHistory:
     def test_who_did_what_when_and_why(self, v12, new_host, callers):
         host = new_host()
         change(v12["operator"], host, state="draining", state_reason="new disks")
-        change(v12["admin"], host, state="enabled")
+        change(v12["admin"], host, state="enabled", state_reason="they are in")
         change(v12["admin"], host, inventory={"vcpus": {"reserved": 2, "allocation_ratio": 1.5}})
         lines = v12["viewer"].all(path_of(host, "/history"))
         told = [(one["what"], one["from"], one["to"], one["why"]) for one in lines]
         assert told == [
             ("inventory", "vcpus 8 x 1 - 0", "vcpus 8 x 1.5 - 2", ""),
-            ("state", "draining", "enabled", ""),
+            ("state", "draining", "enabled", "they are in"),
             ("state", "enabled", "draining", "new disks"),
         ]
         assert lines[0]["who"].startswith("admin-")
@@ -163,7 +165,7 @@ class TestDrain:
         assert again["state_version"] == first["state_version"]
         other = v12["operator"].post(path_of(host, "/drain"), {"reason": "two"}).body
         assert (other["state_reason"], other["began"]) == ("two", first["began"])
-        change(v12["operator"], host, state="enabled")
+        change(v12["operator"], host, state="enabled", state_reason="they are in")
         assert v12["viewer"].get(path_of(host, "/drain")).body["began"] is None
 
     def test_a_root_is_empty_when_its_children_are(self, v12, new_host, run):

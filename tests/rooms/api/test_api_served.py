@@ -37,7 +37,7 @@ class Served:
     def raw(self, head: str, *headers: str, body: bytes = b"") -> tuple[int, bytes]:
         """Status and answer to bytes that no library would send. 0: the connection was closed without one."""
         lines = [head, "Connection: close", f"Authorization: Token {self.token}", *headers]
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
             answer = b""
             while chunk := connection.recv(65536):
@@ -71,7 +71,7 @@ def served(cassandra: object, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with (var / "log").open("wb") as log:
         process = subprocess.Popen(daphne, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while True:
             try:
                 assert httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200

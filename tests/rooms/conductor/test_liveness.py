@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from conductor import lease, progress
-from conductor.liveness import Watch, watch
+from conductor.liveness import Watch, give_back, watch
 from conductor.outcome import parts_of
 from conductor.rows import get
 from events.look_back import Wanted, look
@@ -144,6 +144,14 @@ def test_one_conductor_watches_a_cell_and_another_when_its_lease_is_over(cell, h
     assert not lease.give_back(cell.home, name, me)
     assert lease.give_back(cell.home, name, other)
     assert lease.take(cell.home, name, 5, me)
+
+
+def test_one_that_stops_leaves_the_cell_to_others_at_once(cell, host):
+    host("alive")
+    assert watch(Watch(cell.home)) is not None
+    assert not lease.take(cell.home, f"liveness:{cell.name}", 30, uuid.uuid4())
+    give_back(cell.home)
+    assert lease.take(cell.home, f"liveness:{cell.name}", 30, uuid.uuid4())
 
 
 def test_of_many_that_want_a_lease_one_gets_it(cell):
