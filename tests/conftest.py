@@ -5,12 +5,16 @@ No truncation between tests: every test makes cells, providers and requests of i
 
 import itertools
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from django.conf import settings
 from hypothesis import HealthCheck
@@ -27,6 +31,8 @@ from providers.register import NewProvider, register
 from store.apply_schema import apply_schema
 from store.session import disconnect, keyspace, session
 
+MEMORY = Path("/dev/shm")
+NEEDED = 8 * 2**30
 _numbers = itertools.count(1)
 # `make statemachine` (tests/races/test_state_machine.py).
 hypothesis_settings.register_profile(
@@ -51,7 +57,9 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamesp
     if os.environ.get("CASSANDRA_HOSTS"):
         yield from _with_schema(name, None)
         return
-    with private_ring(tmp_path_factory.mktemp("cassandra"), heap="768M") as ring:
+    with ExitStack() as ends:
+        directory = ends.enter_context(in_memory()) or tmp_path_factory.mktemp("cassandra")
+        ring = ends.enter_context(private_ring(directory, heap="768M", start_timeout=600.0))
         ring.start()
         node = ring.nodes[0]
         settings.CASSANDRA.update(hosts=[node.address], port=node.port)
@@ -59,6 +67,22 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamesp
         yield from _with_schema(name, ring)
         for variable in ("CASSANDRA_HOSTS", "CASSANDRA_PORT"):
             os.environ.pop(variable)
+
+
+@contextmanager
+def in_memory() -> Iterator[Path | None]:
+    """A directory for this session's Cassandra, where there is room for one: it flushes each transaction several times,
+    and a disk that others use too makes the suite wait. (None: there is no room. Tests of what a power cut or a kill
+    leaves have rings of their own, on disk.)"""
+    room = min(psutil.disk_usage(str(MEMORY)).free, psutil.virtual_memory().available) if MEMORY.is_dir() else 0
+    if room < NEEDED:
+        yield None
+        return
+    for left in MEMORY.glob("sched-tests-*"):  # of a session that was killed
+        if not psutil.pid_exists(int(left.name.split("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=f"sched-tests-{os.getpid()}-", dir=MEMORY, ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
 
 
 def _with_schema(name: str, ring: Any) -> Iterator[SimpleNamespace]:

@@ -82,7 +82,7 @@ class Cast:
         return found
 
     def settles(self, request_id: str, wanted: int) -> None:
-        until = time.monotonic() + 40
+        until = time.monotonic() + 120
         while found := self.wrong_now(request_id, wanted):
             log = "".join(agent.log.read_text()[-2000:] for agent in self.agents)
             life = json.dumps(self.client.call("GET", f"/api/requests/{request_id}").json())

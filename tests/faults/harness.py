@@ -33,7 +33,7 @@ from store.session import AWAY
 COMPUTE = {"vcpus": 8, "memory_mb": 8 * 512, "disk_gb": 40}
 ROOMY = {"vcpus": 4000, "memory_mb": 4000 * 512, "disk_gb": 40}
 STORAGE = {"capacity_gb": 30, "iops": 1000}
-LAST = 60.0  # seconds for what is open at the end
+LAST = 180.0  # seconds for what is open at the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,12 @@ def run(
     }
     conducted = directory / "conducted"
     with Reader(stage).reading() as reader, ExitStack() as ends:
-        conductor = start("../faults/conductor_under_fire.py", proxies=proxy.addresses, report=str(conducted))
+        conductor = start(
+            "../faults/conductor_under_fire.py",
+            proxies=proxy.addresses,
+            cells=[common["claims_cell"], common["requests_cell"]],
+            report=str(conducted),
+        )
         working = [
             start("../faults/under_fire.py", seed=number, report=str(path), **common)
             for number, path in enumerate(reports)

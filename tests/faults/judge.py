@@ -28,7 +28,7 @@ class Told:
     given_back: bool | None = False
 
 
-def tree_at(home: Home, root_id: UUID, seconds: float = 20.0) -> Tree:
+def tree_at(home: Home, root_id: UUID, seconds: float = 60.0) -> Tree:
     """Read at SERIAL, which also finishes transactions that hang; again while Cassandra is away."""
     until = time.monotonic() + seconds
     while True:

@@ -21,6 +21,7 @@ from claims.find import on_provider  # noqa: E402
 from claims.lookups import SLOTS  # noqa: E402
 from claims.types import BUILDING, CLAIMED, NOTIFIED  # noqa: E402
 from conductor import lease  # noqa: E402
+from conductor.intervene import give_time, move_elsewhere  # noqa: E402
 from conductor.liveness import Watch, watch  # noqa: E402
 from conductor.place import schedule  # noqa: E402
 from conductor.progress import building, built, destroyed, not_built  # noqa: E402
@@ -92,6 +93,13 @@ def _built_elsewhere(stage: Stage) -> None:
             built(record.id, None)
 
 
+def _move_it(stage: Stage) -> None:
+    """An operator takes what is on the first host from it."""
+    for record in records(stage, CLAIM):
+        if record.root_id == stage.hosts[0]:
+            move_elsewhere(record.id, "an operator", "it is slow")
+
+
 def _fall_silent(stage: Stage) -> None:
     """The first host is not heard from any more: its last heartbeat counts for a second, and that is over."""
     kept = settings.HEARTBEAT_TTL, settings.HEARTBEAT_INTERVAL
@@ -152,6 +160,8 @@ ACTS: dict[str, Callable[[Stage], Any]] = {
     "retire": lambda stage: retire_ended(stage.home),
     "built elsewhere": _built_elsewhere,
     "lose the disk": lambda stage: not_built(records(stage, CLAIM, agents=False)[0].id, None, "the pool is broken"),
+    "give it time": lambda stage: give_time(records(stage, CLAIM)[0].id, 60.0, "an operator", "it is slow"),
+    "move it": _move_it,
     "fall silent": _fall_silent,
     "come back": lambda stage: beat(locate(stage.hosts[0])),
     "watch": _watch,

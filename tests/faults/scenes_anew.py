@@ -123,4 +123,10 @@ OF_HOSTS = (
     Scene("leases.drop", "a mass that ends", ONE, PLACED, agents=BUILDS, settings=FIRST),
     Scene("leases.give_back", "take a lease and give it back", ONE, PLACED, agents=BUILDS, settings=FIRST),
 )
-ANEW = (*BY_A_REPORT, *BY_A_CONDUCTOR, *DELETED_MEANWHILE, *OF_HOSTS)
+BY_AN_OPERATOR = (
+    Scene("claims.extend", "give it time", before=PLACED),
+    Scene("requests.scheduling-rescheduling", "move it", ONE, PLACED, settings=FIRST, agents=FIRST_BREAKS),
+    Scene("requests.claimed-rescheduling", "move it", TWO, PLACED, settings=FIRST, agents=FIRST_BREAKS),
+    Scene("requests.rescheduling-claimed", "move it", APART, PLACED, settings=FIRST, agents=FIRST_BREAKS),
+)
+ANEW = (*BY_A_REPORT, *BY_A_CONDUCTOR, *DELETED_MEANWHILE, *BY_AN_OPERATOR, *OF_HOSTS)

@@ -16,7 +16,8 @@ import pytest
 
 from agents import protocol
 from agents.node.instances import State
-from agents.protocol import ROUTE_SOCKET, ROUTE_WHOAMI
+from agents.protocol import ROUTE_WHOAMI
+from agents.socket_protocol import ROUTE_SOCKET
 from providers.cells import Cell
 from tests.faults.agent_cast import ENVIRONMENT, begin, cast_of, end, stops
 from tests.faults.lossy_line import FAULTS, LATE, NOT_ANSWERED, TWICE

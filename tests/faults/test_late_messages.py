@@ -168,7 +168,7 @@ def cut_take(scene: Scene) -> None:
 
 
 def _settled(own: OwnRow, order: Order) -> Record | None:
-    until = time.monotonic() + 10.0
+    until = time.monotonic() + 40.0
     return close(order.home, own.id, own.id, order.members[0].claim_id, order.request_id, until)
 
 

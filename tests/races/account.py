@@ -81,7 +81,7 @@ def account_of(histories: Iterable[Path], answers_get_lost: bool = False) -> Acc
     return account
 
 
-def settle(account: Account, home: Home, seconds: float = 30.0) -> int:
+def settle(account: Account, home: Home, seconds: float = 90.0) -> int:
     """Settles what got no answer: takes by the closing write, the others by doing them again. How many there were."""
     open_ones = [told for told in account.claims.values() if told.open_operation]
     for told in open_ones:

@@ -1,7 +1,8 @@
 """The state machine of one request: its client, two conductors, its hosts and who declares them silent, interleaved.
 
 A transaction at a time, each of them free to die or to lose an answer at any. After every step the rows in Cassandra
-must agree with each other; at the end the request has come to its end and nothing is left over.
+must agree with each other; at the end the request has come to its end and nothing is left over. No rule has a
+precondition: who is at work depends on where Cassandra and the scheduler put things, and what is drawn must not.
 """
 
 import datetime as dt
@@ -10,9 +11,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from hypothesis import reject
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from request_players import DIE_AFTER, DIE_BEFORE, GO, NOT_HEARD, NOT_SENT, Player, Players, end_all
 from request_stage import REFUSALS, SHAPES, RequestStage, Shape, Tally
 
@@ -30,6 +30,7 @@ from conductor.types import OVER
 from providers.records import CLAIM, CLOSED, INSTANCE, Record
 from providers.silent import Silent, declare, heard_again
 
+FAULTS = (DIE_BEFORE, DIE_AFTER, NOT_SENT, NOT_HEARD)
 END = 60  # rounds until a request must have come to its end
 
 
@@ -41,7 +42,7 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
         self.tally, self.state, self.history = tally, "", list[str]()
         self.crew = Players(monkeypatch, self._applied)
         self.at_work: dict[str, Player] = {}
-        self.asked = self.is_over = False
+        self.is_over = False
 
     @initialize(shape=st.sampled_from(SHAPES), how=st.sampled_from(("whole", "whole", "steps")))
     def a_cell(self, shape: Shape, how: str) -> None:
@@ -51,26 +52,25 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
 
     # Who begins what.
 
-    @precondition(lambda self: self._may_ask())
     @rule(how=st.sampled_from(("whole", "whole", "steps")))
     def the_client_asks(self, how: str) -> None:
-        self.asked = True
-        self._begin("client", "schedule", lambda: schedule(self._wanted()), how)
+        if not self.is_over and self._may_ask():
+            self._begin("client", "schedule", lambda: schedule(self._wanted()), how)
 
-    @precondition(lambda self: self.asked)
     @rule(how=st.sampled_from(("whole", "steps")), really=st.sampled_from((False, False, False, True)))
     def the_client_deletes(self, how: str, really: bool) -> None:
         if really:
             self._begin("deleter", "delete", lambda: delete_request(self.request_id, "me"), how)
 
-    @precondition(lambda self: self.asked)
     @rule(which=st.sampled_from("AB"), how=st.sampled_from(("whole", "steps", "steps")))
     def a_conductor_comes_by(self, which: str, how: str) -> None:
         self._begin(f"conductor {which}", "recover", self._recover, how)
 
-    @precondition(lambda self: self.asked)
     @rule(which=st.sampled_from("AB"), how=st.sampled_from(("whole", "steps", "steps")))
     def a_conductor_finds_hosts_late(self, which: str, how: str) -> None:
+        self._finds_them_late(which, how)
+
+    def _finds_them_late(self, which: str, how: str) -> None:
         """As if each host that has not begun had been asked long ago."""
         settings.ANSWER_DEADLINE = -1.0
         try:
@@ -78,16 +78,18 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
         finally:
             settings.ANSWER_DEADLINE = 600.0
 
-    @precondition(lambda self: self.asked)
     @rule(
         which=st.integers(0, 3),
         says=st.sampled_from(("building", "built", "built", "not built", "not built", "looks")),
         how=st.sampled_from(("whole", "whole", "steps")),
     )
     def a_host_says(self, which: int, says: str, how: str) -> None:
+        self._hears_a_host(which, says, how)
+
+    def _hears_a_host(self, which: int, says: str, how: str) -> None:
         """Of the first that it finds; `looks`: what an agent does with all that it finds."""
         host = self.hosts[which]
-        if host in self.silent:
+        if self.is_over or host in self.silent:
             return
         if says == "looks":
             self._look(host)
@@ -96,17 +98,21 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
         if found is not None:
             self._begin(f"host {which}", f"{says} {found.id}", lambda: self._say(host, found, says), how)
 
-    @precondition(lambda self: self.asked)
     @rule(which=st.integers(0, 3))
     def a_host_is_declared_silent(self, which: int) -> None:
         now, host = dt.datetime.now(dt.UTC), self.hosts[which]
-        if len(self.silent) < 2 and declare(self.home, Silent(host, f"h{which}", "compute", 0, now, now, False)):
+        if (
+            not self.is_over
+            and len(self.silent) < 2
+            and declare(self.home, Silent(host, f"h{which}", "compute", 0, now, now, False))
+        ):
             self.silent.add(host)
             self.history.append(f"h{which} is silent")
 
-    @precondition(lambda self: bool(self.silent))
     @rule()
     def one_is_heard_again(self) -> None:
+        if self.is_over or not self.silent:
+            return
         host = sorted(self.silent)[0]
         heard_again(self.home, host)
         self.silent.discard(host)
@@ -114,23 +120,19 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
 
     # Who goes on.
 
-    @precondition(lambda self: bool(self.at_work))
-    @rule(which=st.integers(0, 9), times=st.integers(1, 4))
-    def one_goes_on(self, which: int, times: int) -> None:
-        for _ in range(times):
-            self._step(which, GO)
+    @rule(which=st.integers(0, 9), steps=st.integers(0, 3), ends=st.sampled_from((GO, *FAULTS)))
+    def one_goes_on(self, which: int, steps: int, ends: str) -> None:
+        """Some transactions further; then it may meet a fault."""
+        self._somebody(which)
+        for told in (*(GO,) * steps, ends):
+            self.tally.counts[told] += bool(self.at_work) and told in FAULTS
+            self._step(which, told)
 
-    @precondition(lambda self: bool(self.at_work))
-    @rule(which=st.integers(0, 9), how=st.sampled_from((DIE_BEFORE, DIE_AFTER, NOT_SENT, NOT_HEARD)))
-    def one_meets_a_fault(self, which: int, how: str) -> None:
-        self.tally.counts[how] += 1
-        self._step(which, how)
-
-    @precondition(lambda self: bool(self.at_work))
     @rule(which=st.integers(0, 9))
     def one_comes_to_its_end(self, which: int) -> None:
-        self._player(which).run_on()
-        self._sort_out()
+        if self.at_work and not self.is_over:
+            self._player(which).run_on()
+            self._sort_out()
 
     # What is always so.
 
@@ -166,7 +168,7 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
         self.silent.clear()
         self.the_rows_agree()
         row = self._settle(lambda row: row.state in (ACTIVE, *ENDED))
-        if row is None:
+        if row is None or self.is_over:
             return
         self.tally.ends[row.state] += 1
         wanted = sorted(p.claim_id for p in parts_of(row) if row.state == ACTIVE and p.state not in OVER)
@@ -176,6 +178,8 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
         if row.state == ACTIVE:
             delete_request(self.request_id, "me")
             self._settle(lambda row: row.state in ENDED)
+        if self.is_over:
+            return
         left = [r for r in self._records() if r.kind != CLOSED]
         if left or self.running or (self.group and groups.members(self.group)):
             self._fail(f"left over: {left}, running {self.running}, group {self.group and groups.members(self.group)}")
@@ -185,6 +189,8 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
         row = find(self.request_id, at_home=True)
         for _ in range(END if row else 0):
             assert row is not None
+            if self.is_over:
+                return None
             if is_settled(row) and not any(self._is_open(row, r) for r in self._records()):
                 return row
             if row.state not in (ACTIVE, *ENDED) and not self._is_on_the_list():
@@ -194,7 +200,7 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
                 self._look(host)
             row = find(self.request_id, at_home=True)
             self.the_rows_agree()
-        if row is not None:
+        if row is not None and not self.is_over:
             self._fail(f"does not come to its end: {row.state}, {self._records()}")
         return None
 
@@ -206,7 +212,7 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
     # How.
 
     def _begin(self, who: str, title: str, call: Callable[[], Any], how: str) -> None:
-        if who in self.at_work:
+        if who in self.at_work or self.is_over:
             return
         self.history.append(f"{who}: {title}, {how}")
         player = Player(self.crew, title, call)
@@ -215,11 +221,23 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
             player.run_on()
         self._sort_out()
 
+    def _somebody(self, which: int) -> None:
+        """Begins something when nobody is at work."""
+        if self.at_work:
+            return
+        if which < 3:
+            self._begin("conductor A", "recover", self._recover, "steps")
+        elif which < 5:
+            self._finds_them_late("B", "steps")
+        else:
+            for host in range(4):
+                self._hears_a_host((which + host) % 4, "built" if which % 2 else "not built", "steps")
+
     def _player(self, which: int) -> Player:
         return self.at_work[sorted(self.at_work)[which % len(self.at_work)]]
 
     def _step(self, which: int, told: str) -> None:
-        if not self.at_work:
+        if not self.at_work or self.is_over:
             return
         player = self._player(which)
         who = next(name for name, one in self.at_work.items() if one is player)
@@ -264,10 +282,9 @@ class RequestMachine(RequestStage, RuleBasedStateMachine):
             self._give_up()
 
     def _give_up(self) -> None:
-        """Cassandra really did not answer: what is so then, nobody knows."""
+        """Cassandra really did not answer: what is so then, nobody knows. What is drawn after that does nothing."""
+        self.tally.counts["given up"] += not self.is_over
         self.is_over, self.crew.unanswered = True, False
-        self.tally.counts["given up"] += 1
-        reject()
 
     def _fail(self, why: str, cause: BaseException | None = None) -> None:
         self.is_over = True

@@ -21,6 +21,7 @@ PROCESSES = 4
 THREADS = 16
 CLAIMS = 5120  # acknowledged, over all threads
 HOSTS = 20
+EVERY_DAY = 4  # `make test` does it with a fourth of the claims and of the hosts, so as full
 CAPACITY = {"vcpus": 24, "memory_mb": 24 * 512, "disk_gb": 40}
 SECONDS = 400.0  # a bound for a machine that is very busy, not a plan
 
@@ -74,12 +75,13 @@ def _judge(histories: Sequence[Path], hosts: Sequence[UUID], cell: Cell, read: d
 
 
 @pytest.mark.slow
-def test_nothing_is_oversold_and_what_was_acknowledged_is_what_is_there(race):
-    run = race(hosts=HOSTS, processes=PROCESSES, threads=THREADS, claims=CLAIMS)
+@pytest.mark.parametrize("part", [EVERY_DAY, pytest.param(1, marks=pytest.mark.faults)])
+def test_nothing_is_oversold_and_what_was_acknowledged_is_what_is_there(race, part):
+    run = race(hosts=HOSTS // part, processes=PROCESSES, threads=THREADS, claims=CLAIMS // part)
     assert run.wrong == []
-    assert run.account.acknowledged >= 5000
-    assert run.account.refused >= 100  # else the hosts were never full, and nothing was at stake
-    assert run.readings >= 20 * HOSTS
+    assert run.account.acknowledged >= 5000 // part
+    assert run.account.refused >= 100 // part  # else the hosts were never full, and nothing was at stake
+    assert run.readings >= 20 * HOSTS // part
     ends = [told.state for told in run.account.claims.values()]
     assert min(ends.count(state) for state in ("claim", "instance", "gone", "refused")) > 0
 
