@@ -19,7 +19,7 @@ from store.failures import SchemaMissing, StoreUnavailable
 from store.home import Home
 
 SILENCE = 0.25  # seconds that the first message may take; who says nothing gets a snapshot
-LOOK_AGAIN = 30.0  # seconds between two looks at whether the viewer still may
+LOOK_AGAIN = 3.0  # seconds between two looks at whether the viewer still may
 LONGEST = 4096  # characters of a client's message
 
 

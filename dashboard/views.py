@@ -25,10 +25,6 @@ from store.record_roles import role_of
 View = Callable[..., HttpResponseBase]
 NO_ROLE = "Your user has no role yet: an admin gives it viewer, operator or admin."
 ANY_ID = "00000000-0000-0000-0000-000000000000"  # the scripts put an id in its place
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 LINKED = (
     ("compute", "providers", "computerecord"),
@@ -42,12 +38,11 @@ LINKED = (
 
 
 def guarded(view: View) -> View:
-    """Nothing but our own files runs on these pages, and no cache keeps them."""
+    """No cache keeps these pages, whatever Django's own view says."""
 
     @functools.wraps(view)
     def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response = view(request, *args, **kwargs)
-        response["Content-Security-Policy"] = POLICY
         response["Cache-Control"] = "no-store"
         return response
 
@@ -62,11 +57,11 @@ def for_viewers(view: View) -> View:
     @functools.wraps(view)
     def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if refusal(role_of(request.user) or "") is not None:
-            return _say(request, 403, "No role", NO_ROLE)
+            return say(request, 403, "No role", NO_ROLE)
         try:
             return view(request, *args, **kwargs)
         except (StoreUnavailable, SchemaMissing) as error:
-            return _say(request, 503, "Cassandra does not answer", f"{error}. Load the page again.")
+            return say(request, 503, "Cassandra does not answer", f"{error}. Load the page again.")
 
     return respond
 
@@ -81,7 +76,7 @@ def cell(request: HttpRequest, name: str) -> HttpResponse:
     try:
         found = cells.find(name)
     except NotFound:
-        return _say(request, 404, "No such cell", f"There is no cell {name}.")
+        return say(request, 404, "No such cell", f"There is no cell {name}.")
     is_staff = request.user.is_staff
     return _page(
         request,
@@ -103,7 +98,7 @@ def _admin(name: str, object_id: str = "", app: str = "providers") -> str:
         return ""
 
 
-def _say(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+def say(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     return _page(request, "site/message.html", {"title": title, "text": text}, status)
 
 

@@ -14,7 +14,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
 from rest_framework.exceptions import AuthenticationFailed  # noqa: E402
 
-from agents.protocol import ROUTE_SOCKET  # noqa: E402
+from agents.socket_protocol import ROUTE_SOCKET  # noqa: E402
 from api.agent_socket import AgentSocket  # noqa: E402
 from api.authenticate import TokenAuthentication  # noqa: E402
 from dashboard.identify import Identify, refuse  # noqa: E402

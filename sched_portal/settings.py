@@ -1,5 +1,6 @@
 """Django's settings, the same for `make run`, tests and production; what differs comes from the environment."""
 
+import datetime as dt
 import ssl
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "channels",
     "rest_framework",
     "drf_spectacular",
@@ -41,14 +43,17 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "api.exchange.ExchangeMiddleware",  # outermost: the exchange's id, its time
+    "sched_portal.headers.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "dashboard.sessions.SessionInUse",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # 429 in place of the answer to a login that was one too many
     "api.microversions.MicroversionMiddleware",  # innermost, and synchronous: see api/exchange.py
 ]
 ROOT_URLCONF = "sched_portal.urls"
@@ -88,14 +93,42 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["dashboard.login_limit.LoginLimit", "django.contrib.auth.backends.ModelBackend"]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if text("BEHIND_PROXY", "0") == "1" else None
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = text("HTTPS_ONLY", "0") == "1"
-SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE
-SECURE_HSTS_SECONDS = 31_536_000 if SESSION_COOKIE_SECURE else 0
+BEHIND_PROXY = text("BEHIND_PROXY", "0") == "1"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+
+# Wrong passwords, counted by django-axes: dashboard/login_limit.py.
+LOGIN_FAILURES = integer("LOGIN_FAILURES", 10)
+LOGIN_FAILURES_ADDRESS = integer("LOGIN_FAILURES_ADDRESS", 100)
+AXES_FAILURE_LIMIT = LOGIN_FAILURES
+AXES_COOLOFF_TIME = dt.timedelta(seconds=integer("LOGIN_WINDOW", 900))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "dashboard.login_limit.Attempts"
+AXES_CLIENT_IP_CALLABLE = "dashboard.login_limit.address_of"
+AXES_LOCKOUT_CALLABLE = "dashboard.login_limit.refused"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or whoever goes on trying keeps the name locked for ever
+AXES_DISABLE_ACCESS_LOG = True  # it would grow without end
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username"]  # people type their password there
+
+HTTPS_ONLY = text("HTTPS_ONLY", "0") == "1"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+# __Host-: a browser takes such a cookie from this very host only, and over HTTPS only; so it has the name only there.
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS_ONLY else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS_ONLY else "csrftoken"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_ENGINE = "dashboard.sessions"
+SESSION_COOKIE_AGE = integer("SESSION_IDLE", 14_400)
+SESSION_LONGEST = integer("SESSION_LONGEST", 43_200)
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = integer("MAX_BODY_BYTES", 2_621_440)
 
 LANGUAGE_CODE = "en-gb"
@@ -160,6 +193,7 @@ REPORTS_TOGETHER = integer("REPORTS_TOGETHER", 64)
 FAILPOINT = text("FAILPOINT")
 SCHEDULE_MAX_COUNT = integer("SCHEDULE_MAX_COUNT", 1000)
 HEADROOM_SECONDS = number("HEADROOM_SECONDS", 10.0)
+EXPORT_ROWS = integer("EXPORT_ROWS", 100_000)  # of a list, at most
 DASHBOARD_INTERVAL = number("DASHBOARD_INTERVAL", 0.25)
 SIMULATED_HOSTS = integer("SIMULATED_HOSTS", 100)
 

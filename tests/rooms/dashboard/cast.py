@@ -36,7 +36,7 @@ def content(state: State) -> tuple[Any, Any]:
     return state.hosts, claims
 
 
-def until(happens: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+def until(happens: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"

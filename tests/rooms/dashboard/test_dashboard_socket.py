@@ -68,7 +68,7 @@ async def connect(cell: Cell) -> AsyncIterator[Connect]:
     async def to(*headers: tuple[str, str], path: str = "") -> WebsocketCommunicator:
         raw = [(name.encode(), value.encode()) for name, value in headers]
         socket = WebsocketCommunicator(application, path or f"/ws/cells/{cell.name}/", raw)
-        socket.welcome, _ = await socket.connect(timeout=10)
+        socket.welcome, _ = await socket.connect(timeout=45)
         opened.append(socket)
         return socket
 
@@ -78,7 +78,7 @@ async def connect(cell: Cell) -> AsyncIterator[Connect]:
 
 
 async def hear(socket: WebsocketCommunicator) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(await socket.receive_from(timeout=15))
+    said: dict[str, Any] = json.loads(await socket.receive_from(timeout=45))
     return said
 
 
@@ -91,7 +91,7 @@ async def hear_until(socket: WebsocketCommunicator, wanted: Callable[[dict[str, 
 
 async def closed(socket: WebsocketCommunicator) -> Any:
     assert socket.welcome
-    said = await socket.receive_output(timeout=15)
+    said = await socket.receive_output(timeout=45)
     assert said["type"] == "websocket.close"
     return said["code"]
 
@@ -287,7 +287,7 @@ async def test_who_is_logged_out_is_sent_away(
     await sync_to_async(browser.logout)()
     await sync_to_async(revoke)(user=user)
     for socket in sockets:
-        while (said := await socket.receive_output(timeout=10))["type"] != "websocket.close":
+        while (said := await socket.receive_output(timeout=45))["type"] != "websocket.close":
             pass
         assert said["code"] == 4401
 
