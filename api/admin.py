@@ -1,6 +1,6 @@
 """Tokens in the admin: all of them are seen and revoked in a list, and an agent's is issued on a page of its provider.
 
-A user's token is issued by command, where it can be shown once.
+A user's token is issued by command, where it can be shown once. Those with the role `admin` see and revoke them.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from api import tokens
 from api.agent_token_admin import token_page
 from api.models import Token
 from api.provider_admin import OwnClassProviderAdmin, ProviderAdmin
+from store.record_roles import ADMIN, role_of
 
 __all__ = ["OwnClassProviderAdmin", "ProviderAdmin", "TokenAdmin"]
 
@@ -35,6 +36,15 @@ class TokenAdmin(admin.ModelAdmin):
 
     def provider_view(self, request: HttpRequest, provider_id: UUID) -> HttpResponse:
         return token_page(self.admin_site, request, provider_id)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return role_of(request.user) == ADMIN
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return role_of(request.user) == ADMIN
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return role_of(request.user) == ADMIN  # revoking: there is no field to change
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from api import tokens
 from api.parse.operate import OF_STATE
 from conductor.drain_admin import drain_page, touched_sections
-from providers import provider_admin
+from providers import provider_admin, states_admin
 from providers.admin_fields import printable
 from providers.admin_filters import REFUSED
 from providers.amounts_admin import amounts_page
@@ -32,6 +32,7 @@ from providers.register import DRAINING
 from providers.resource_classes.registry import BUILT_IN
 from providers.subtree import subtree
 from store.failures import StoreUnavailable
+from store.record_bulk import bulk_page
 from store.record_history import write_entry
 from store.record_pages import Selection, Shown
 from store.record_reachable import reachable
@@ -62,14 +63,25 @@ class Operated:
                 if self.class_name in BUILT_IN
                 else []
             ),
+            *(
+                path(
+                    f"state/{states_admin.name_of(state)}/",
+                    self.admin_site.admin_view(self.state_view),
+                    {"state": state},
+                    name=self._view(f"state_{states_admin.name_of(state)}"),
+                )
+                for state in states_admin.PAGES
+            ),
             *super().get_urls(),
         ]
 
-    def offered(self) -> Selection | None:
+    def offered(self) -> Sequence[Selection]:
         """Of an operator's own classes each has other amounts: those are set by the API."""
+        states = states_admin.selections(self._view("state"))
         if self.class_name not in BUILT_IN:
-            return None
-        return Selection("Reserved amounts and ratios of the chosen…", self._view("amounts"), "provider", (ADMIN,))
+            return states
+        label = "Reserved amounts and ratios of the chosen…"
+        return (*states, Selection(label, self._view("amounts"), states_admin.FIELD, (ADMIN,)))
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         for name, value in obj.record["available"].items():
@@ -107,6 +119,10 @@ class Operated:
     @reachable
     def changes_view(self, request: HttpRequest, provider_id: UUID) -> HttpResponse:
         return self._page(request, provider_id, changes_page)
+
+    @reachable
+    def state_view(self, request: HttpRequest, state: str) -> HttpResponse:
+        return bulk_page(self, request, states_admin.PAGES[state])
 
     @reachable
     def amounts_view(self, request: HttpRequest) -> HttpResponse:
@@ -150,7 +166,7 @@ def decommission_page(page: Any, request: HttpRequest, shown: Shown) -> HttpResp
             refusal = f"{error}. Whether it was done is not known: look again, and repeat."
         else:
             write_entry(request.user, page.model, shown, DELETION, f"Decommissioned: {why}")
-            page.message_user(request, f"{shown} is gone, and its agent’s token with it.", messages.SUCCESS)
+            page.message_user(request, f"“{shown}” is gone, and its agent’s token with it.", messages.SUCCESS)
             return redirect(f"admin:{page._view('changelist')}")
     drain = read_drain(provider_id)
     drains = drain.own.row["state"] == DRAINING

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import candidate_rate, claim_rate, contention_rate, count_rate, schedule_rate, tree_rate
+from bench import admin_pages, candidate_rate, claim_rate, contention_rate, count_rate, schedule_rate, tree_rate
 from bench.compare import PAIRS, compare
 from bench.report import Report
 from bench.surroundings import surroundings
@@ -22,6 +22,7 @@ PARTS = {
     "trees": tree_rate,
     "contention": contention_rate,
     "count": count_rate,
+    "pages": admin_pages,
 }
 NOTES = """\
 CPU is user and system time of each process, per operation.

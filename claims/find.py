@@ -26,6 +26,7 @@ class ClaimFilter:
     state: str = ""
     provider: UUID | None = None
     consumer: str = ""
+    project: str = ""
     older_than: dt.datetime | None = None
 
     def matches(self, record: Record) -> bool:
@@ -35,6 +36,7 @@ class ClaimFilter:
             and self.state in ("", record.state)
             and self.provider in (None, record.provider_id)
             and self.consumer in ("", record.consumer)
+            and self.project in ("", record.project)
             and (self.older_than is None or (record.created_at is not None and record.created_at < self.older_than))
         )
 

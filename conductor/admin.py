@@ -3,7 +3,6 @@ and why. Claims are released here too: whoever releases one moves its request. P
 """
 
 import datetime as dt
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,28 +10,30 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 
 from conductor.audit_admin import audit_page
-from conductor.explain_sections import explanation_sections
+from conductor.claim_admin import ClaimAdmin
 from conductor.find import RequestFilter, list_requests, read_request
+from conductor.group_admin import group_page, group_url
 from conductor.headroom_admin import headroom_page
 from conductor.models import RequestRecord
 from conductor.policy_admin import PolicyAdmin, PolicyDifferenceAdmin
 from conductor.release_admin import end_page, release_page
+from conductor.request_sections import as_json, decided, failures, history, plan, what_came
+from conductor.several_admin import END
 from conductor.states import ALL
 from conductor.types import RequestView
-from events.tail import time_of
 from providers.admin_filters import REFUSED, cell_filter, uuid_of
-from providers.admin_sections import claim_link, events_url, provider_link, short, time, words
+from providers.admin_sections import events_url, short, time
 from providers.records import CLAIM, INSTANCE
 from providers.refusals import NotFound
 from store.record_admin import RecordAdmin
-from store.record_pages import ListFilter, ListPage, Section
+from store.record_bulk import bulk_page
+from store.record_pages import ListFilter, ListPage, Section, Selection
 from store.record_reachable import reachable
 from store.record_roles import ADMIN, OPERATOR, role_of
 
-__all__ = ["PolicyAdmin", "PolicyDifferenceAdmin", "RequestAdmin"]
+__all__ = ["ClaimAdmin", "PolicyAdmin", "PolicyDifferenceAdmin", "RequestAdmin"]
 
 
 @admin.register(RequestRecord)
@@ -40,8 +41,10 @@ class RequestAdmin(RecordAdmin):
     not_found = (NotFound,)
     refused = REFUSED
     writable = False
+    key_is_shown = True
     columns = ("request", "state", "cell", "consumer", "project", "claims", "attempts", "made")
     numbers = frozenset({"claims", "attempts"})
+    selections = (Selection("End the chosen…", "conductor_end_requests", "request"),)
 
     def list_filters(self) -> Sequence[ListFilter]:
         states = tuple((state, state) for state in ALL)
@@ -69,15 +72,15 @@ class RequestAdmin(RecordAdmin):
             ("Made", time(record.created_at)),
             ("Changed", time(record.updated_at)),
             ("Reason", record.reason or None),
-            *_decision(record),
+            *decided(record),
         ]
         return [
             Section("Request", facts=facts),
-            *_what_came(record),
-            _plan(record),
-            *_failures(record),
-            _history(record),
-            Section("As it was asked", facts=[("Body", _json(record.body))]),
+            *what_came(record),
+            plan(record),
+            *failures(record),
+            history(record),
+            Section("As it was asked", facts=[("Body", as_json(record.body))]),
         ]
 
     def tools(self, request: HttpRequest, record: RequestView) -> Sequence[tuple[str, str]]:
@@ -85,21 +88,32 @@ class RequestAdmin(RecordAdmin):
         return [
             ("Explain", reverse("explain-request", args=[record.request_id])),
             ("Events", events_url(request=record.request_id, order="oldest", **{"from": begin})),
+            *([("Its group", group)] if (group := group_url(record)) else []),
         ]
 
     def get_urls(self) -> list[URLPattern]:
-        views = (self.release_view, self.headroom_view, self.audit_view)
-        release, headroom, audit = map(self.admin_site.admin_view, views)
+        views = (self.release_view, self.headroom_view, self.audit_view, self.end_view, self.groups_view)
+        release, headroom, audit, end, groups = map(self.admin_site.admin_view, views)
         return [
+            path("end-requests/", end, name="conductor_end_requests"),
             path("release-claims/", release, name="conductor_release_claims"),
             path("headroom/", headroom, name="conductor_headroom"),
+            path("groups/", groups, name="conductor_groups"),
             path("audit/", audit, name="conductor_audit"),
             *super().get_urls(),
         ]
 
     @reachable
+    def end_view(self, request: HttpRequest) -> HttpResponse:
+        return bulk_page(self, request, END)
+
+    @reachable
     def headroom_view(self, request: HttpRequest) -> HttpResponse:
         return headroom_page(self, request)
+
+    @reachable
+    def groups_view(self, request: HttpRequest) -> HttpResponse:
+        return group_page(self, request)
 
     @reachable
     def audit_view(self, request: HttpRequest) -> HttpResponse:
@@ -129,58 +143,3 @@ class RequestAdmin(RecordAdmin):
 
     def made(self, record: RequestView) -> str | None:
         return time(record.created_at)
-
-
-def _what_came(record: RequestView) -> list[Section]:
-    found = {r.id: r for r in record.records if r.kind in (CLAIM, INSTANCE)}  # closed ids are no claims
-    rows = [
-        [
-            claim_link(found[part.claim_id]) if part.claim_id in found else part.claim_id,
-            provider_link(part.resource_class, part.provider_id, part.provider_name),
-            part.resource_class,
-            words(part.amounts),
-            f"{found[part.claim_id].kind}, {found[part.claim_id].state}" if part.claim_id in found else part.state,
-        ]
-        for part in record.parts
-    ]
-    headers = ["Claim", "Provider", "Resource class", "Amounts", "State"]
-    sections = [Section("Claims and instances", headers=headers, rows=rows, empty="Nothing is claimed.")]
-    if record.explanation:
-        sections += explanation_sections(record.explanation, "Why")
-    return sections
-
-
-def _decision(record: RequestView) -> list[tuple[str, Any]]:
-    how = record.plan.decided if record.plan else None
-    if how is None:
-        return []
-    policy = f"version {how['policy']} of the policy" if how["policy"] else "the settings"
-    found = f"{how['fitting']} that fit in {how['shards']} of {how['of_shards']} shards"
-    return [("Decided", f"by {policy}, search: {how['search']}, among {found}")]
-
-
-def _plan(record: RequestView) -> Section:
-    members = record.plan.members if record.plan else ()
-    rows = [
-        [m.number, m.resource_class, words(m.amounts), " → ".join(t.provider_name for t in m.tries)] for m in members
-    ]
-    note = (
-        "Each tree is held, and the request's row commits them together." if record.plan and record.plan.holds else ""
-    )
-    headers = ["Member", "Resource class", "Amounts", "Tried in this order"]
-    return Section("Plan", headers=headers, rows=rows, note=note, empty="There is no plan.")
-
-
-def _failures(record: RequestView) -> list[Section]:
-    rows = [[time(f.at), f.member, f.provider_name, f.reason] for f in record.failures]
-    headers = ["When", "Member", "Provider", "Reason"]
-    return [Section("Attempts that failed", headers=headers, rows=rows)] if rows else []
-
-
-def _history(record: RequestView) -> Section:
-    rows = [[time(time_of(line["id"])), line["state"], line["who"], line["why"]] for line in record.history]
-    return Section("History", headers=["When", "State", "Who", "Why"], rows=rows, empty="No lines of history.")
-
-
-def _json(value: Any) -> Any:
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))

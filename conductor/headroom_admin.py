@@ -25,16 +25,17 @@ PROJECT = "default"
 class ShapeForm(forms.Form):
     """A shape, as a query: amounts are words like `vcpus=2`, divided by spaces or commas."""
 
-    resource_class = forms.ChoiceField(label="Class")
+    resource_class = forms.ChoiceField(label="Class", help_text="Of which each unit would be.")
     amounts = forms.CharField(
         label="Amounts",
         max_length=1000,
         widget=widgets.AdminTextInputWidget(attrs={"placeholder": "vcpus=2 memory_mb=4096"}),
+        help_text="What one unit takes.",
     )
-    required = LabelsField(label="Required traits", required=False)
-    forbidden = LabelsField(label="Forbidden traits", required=False)
+    required = LabelsField(label="Required traits", required=False, help_text="Each of them. Separated by commas.")
+    forbidden = LabelsField(label="Forbidden traits", required=False, help_text="None of them. Separated by commas.")
     project = label_field("Project", required=False, help_text="Whose request it would be.")
-    cell = forms.ChoiceField(label="Cell", required=False)
+    cell = forms.ChoiceField(label="Cell", required=False, help_text="All: a line for each.")
 
     def __init__(self, data: Any) -> None:
         super().__init__(data)

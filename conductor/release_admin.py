@@ -37,18 +37,18 @@ MOST = 100  # claims of one page: each is a transaction or two, and somebody wai
 
 
 class ReleaseForm(forms.Form):
-    reason = label_field("Reason", required=False, help_text="Stands in the request's history. May be left out.")
+    reason = label_field("Reason", help_text="Stands in the request's history and in the admin's log.")
 
 
 class EndForm(forms.Form):
     """Ends a request; `force` is for admins alone."""
 
-    reason = label_field("Reason", required=False, help_text="Stands in the request's history.")
+    reason = label_field("Reason", help_text="Stands in the request's history and in the admin's log.")
     force = forms.BooleanField(
         label="Wait for no host (force)",
         required=False,
         help_text="For a host that is dead and stays dead. What still runs there is not stopped, and its room is sold "
-        "again. Needs a reason.",
+        "again.",
     )
     even_if_alive = forms.BooleanField(
         label="Even if a host is alive",
@@ -60,12 +60,6 @@ class EndForm(forms.Form):
         super().__init__(data)
         if not may_force:
             del self.fields["force"], self.fields["even_if_alive"]
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("force") and not cleaned.get("reason", "").strip():
-            self.add_error("reason", "Say why no host is waited for.")
-        return cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +84,7 @@ def release_page(admin: RecordAdmin, request: HttpRequest) -> HttpResponse:
     records = [one.record for one in chosen if one.record is not None]
     form = ReleaseForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and records and form.is_valid():
-        return _release(admin, request, chosen, form.cleaned_data["reason"] or "released in the admin")
+        return _release(admin, request, chosen, form.cleaned_data["reason"])
     question = f"Release {len(records)} claim{'s' if len(records) != 1 else ''}?" if records else "Nothing to release."
     return admin.confirm(
         request,
@@ -205,7 +199,7 @@ def end_page(admin: RecordAdmin, request: HttpRequest, shown: Shown) -> HttpResp
     refusal = "It has ended already." if view.state in ENDED else ""
     if request.method == "POST" and form.is_valid() and not refusal:
         force = bool(form.cleaned_data.get("force"))
-        why = form.cleaned_data["reason"] or "deleted in the admin"
+        why = form.cleaned_data["reason"]
         try:
             done = _end(view.request_id, request.user.get_username(), why, form.cleaned_data)
         except REFUSED as error:

@@ -26,13 +26,20 @@ from store.session import datacenters
 PLAIN = ("name", "state", "state_reason", "heartbeat", "rack", "zone", "traits", "aggregates")
 
 
+MATCHED = "Requests may ask for it, or for a condition on it. Empty: it has none."
+
+
 class CellForm(forms.Form):
     """A cell; its name and data centre are for ever."""
 
-    name = label_field("Name")
+    name = label_field("Name", help_text="Of one place of its own, such as a hall or a row. It never changes.")
     datacenter = forms.ChoiceField(label="Data centre", help_text="Where its records live. It never changes.")
-    state = forms.ChoiceField(label="State", choices=choices((cells.ENABLED, cells.DISABLED)))
-    description = label_field("Description", required=False)
+    state = forms.ChoiceField(
+        label="State",
+        choices=choices((cells.ENABLED, cells.DISABLED)),
+        help_text="Disabled: no new claims anywhere in it; what is there stays.",
+    )
+    description = label_field("Description", required=False, help_text="For people; nothing is decided by it.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,7 +54,7 @@ class CellForm(forms.Form):
 class ProviderForm(forms.Form):
     """What every provider has; `provider_form` adds what its class has."""
 
-    name = label_field("Name")
+    name = label_field("Name", help_text="One of its own in the cell; a host's own name is a good one.")
     cell = forms.ChoiceField(label="Cell", help_text="It never changes.")
     parent = forms.UUIDField(
         label="Parent",
@@ -58,20 +65,30 @@ class ProviderForm(forms.Form):
     state = forms.ChoiceField(
         label="State", choices=choices(STATES), help_text="Draining: no new claims; what is there stays."
     )
-    state_reason = label_field("Reason", required=False, help_text="Why it is disabled or draining.")
+    state_reason = label_field("Reason", required=False, help_text="Why it is enabled again, disabled or draining.")
     heartbeat = forms.ChoiceField(
         label="Heartbeat",
         choices=[("agent", "agent: alive while its agent says so"), ("none", "none: always alive")],
+        help_text="Only what is alive gets claims. A part (a GPU, a NUMA node) has the life of its root.",
     )
-    rack = label_field("Rack", required=False)
-    zone = label_field("Zone", required=False)
-    traits = LabelsField(label="Traits", required=False, help_text="Separated by commas.")
-    aggregates = LabelsField(label="Aggregates", required=False, help_text="Separated by commas.")
+    rack = label_field("Rack", required=False, help_text="Groups are kept together, or apart, by it.")
+    zone = label_field("Zone", required=False, help_text="As the rack, for what is larger than one.")
+    traits = LabelsField(
+        label="Traits", required=False, help_text="What it can do that requests may ask for. Separated by commas."
+    )
+    aggregates = LabelsField(
+        label="Aggregates", required=False, help_text="Which sets of providers it belongs to. Separated by commas."
+    )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         state, reason = cleaned.get("state"), cleaned.get("state_reason")
-        if state is not None and state != ENABLED and reason is not None and not reason.strip():
+        before = self.initial.get("state", ENABLED)
+        if state is None or reason is None or (state, before) == (ENABLED, ENABLED):
+            return cleaned
+        # Whoever enables it finds the field filled: why it was disabled is no reason for being enabled.
+        is_old = state == ENABLED and reason == self.initial["state_reason"]
+        if is_old or not reason.strip():
             self.add_error("state_reason", f"Say why it is {state}.")
         return cleaned
 
@@ -118,19 +135,10 @@ def new_provider(of_class: ResourceClass, cleaned: Mapping[str, Any]) -> NewProv
 def changes_of(image: Image, cleaned: Mapping[str, Any]) -> Changes:
     """What differs between the form and the provider as it is; the rest is left alone."""
     before = _plain(image)
-    cleaned = _without_old_reason(before, cleaned)
     inventory = {n: i for n, i in _inventory(cleaned).items() if i != _inventory_of(image).get(n)}
     has, of_class = image["properties"], known_class(image["resource_class"])
     properties = {n: v for n, v in _properties(of_class, cleaned).items() if v != has.get(n)}
     return Changes({n: cleaned[n] for n in PLAIN if cleaned[n] != before[n]}, inventory, properties)
-
-
-def _without_old_reason(before: Mapping[str, Any], cleaned: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Who enables a provider leaves the field as it was, mostly: why it was disabled is no reason for being enabled."""
-    is_enabled = cleaned["state"] == ENABLED and before["state"] != ENABLED
-    return (
-        {**cleaned, "state_reason": ""} if is_enabled and cleaned["state_reason"] == before["state_reason"] else cleaned
-    )
 
 
 def field_of_domain(name: str) -> str:
@@ -146,18 +154,23 @@ def _add_columns(form: forms.Form, of_class: ResourceClass) -> None:
         name, label = column.name, column.name.replace("_", " ")
         if column.kind == AMOUNT:
             start = 1 if of_class.indivisible else 0
-            form.fields[f"total_{name}"] = integer_field(f"Total {label} ({column.unit})", initial=start)
-            form.fields[f"reserved_{name}"] = integer_field("Reserved", initial=0)
+            form.fields[f"total_{name}"] = integer_field(
+                f"Total {label} ({column.unit})", initial=start, help_text="What there is."
+            )
+            form.fields[f"reserved_{name}"] = integer_field("Reserved", initial=0, help_text="Of it, not for sale.")
             form.fields[f"ratio_{name}"] = forms.FloatField(
                 label="Ratio",
                 initial=1.0,
                 max_value=1000,
                 widget=forms.NumberInput({"step": "any", "min": "0", "class": "vIntegerField"}),
+                help_text="Total × ratio − reserved is for sale.",
             )
         elif column.type == INTEGER:
-            form.fields[f"prop_{name}"] = integer_field(f"{label} ({column.unit})".capitalize(), required=False)
+            form.fields[f"prop_{name}"] = integer_field(
+                f"{label.capitalize()} ({column.unit})", required=False, help_text=MATCHED
+            )
         else:
-            form.fields[f"prop_{name}"] = label_field(label.capitalize(), required=False)
+            form.fields[f"prop_{name}"] = label_field(label.capitalize(), required=False, help_text=MATCHED)
 
 
 def _add_lines(form: forms.Form) -> None:

@@ -14,14 +14,23 @@ from providers.models import RECORDS
 from providers.records import OwnRow, Record, Tree
 from providers.resource_classes.kind import ResourceClass
 from store.record_pages import Section
+from store.record_values import said, same
 
 
 def link(view: str, key: Any, text: Any) -> Any:
     """A link to an admin page; the bare text when that page is not installed."""
     try:
-        return format_html('<a href="{}">{}</a>', reverse(f"admin:{view}", args=(key,)), text)
+        return same(format_html('<a href="{}">{}</a>', reverse(f"admin:{view}", args=(key,)), text), text)
     except NoReverseMatch:
         return text
+
+
+def on_site(cell: str) -> list[tuple[str, str]]:
+    """The link to the cell's live page, for a record's tools; none when there is no dashboard."""
+    try:
+        return [("View on site", reverse("dashboard:cell", args=(cell,)))]
+    except NoReverseMatch:
+        return []
 
 
 def provider_view(resource_class: str) -> str:
@@ -46,8 +55,8 @@ def claim_link(record: Record) -> Any:
     return link("claims_claimrecord_change", record.id, record.id)
 
 
-def request_link(request_id: Any) -> Any:
-    return link("conductor_requestrecord_change", request_id, request_id)
+def request_link(request_id: Any, text: Any = None) -> Any:
+    return link("conductor_requestrecord_change", request_id, text or request_id)
 
 
 def events_url(**asked: Any) -> str:
@@ -61,12 +70,12 @@ def number(value: int | None) -> Any:
     if value is None:
         return None
     text = f"{value:,}".replace(",", "\u202f")
-    return format_html('<span class="negative">{}</span>', text) if value < 0 else text
+    return said(format_html('<span class="negative">{}</span>', text) if value < 0 else text, value, value)
 
 
 def short(identifier: Any) -> Any:
     """The beginning of an id, for lists; the whole of it under the pointer and on its page."""
-    return format_html('<span title="{}">{}…</span>', identifier, str(identifier)[:8])
+    return said(format_html('<span title="{}">{}…</span>', identifier, str(identifier)[:8]), str(identifier))
 
 
 def time(at: dt.datetime | None) -> str | None:
@@ -86,16 +95,19 @@ def heartbeat(mode: str, heard: Heard | None) -> Section:
 
 def silent_for(heard: Heard) -> str:
     if heard.seen_at is None:
-        return f"never heard from, or not for {KEPT // 86400} days"
+        text = f"never heard from, or not for {KEPT // 86400} days"
+        return said(text, text, KEPT)
     seconds = max(0, int((dt.datetime.now(dt.UTC) - heard.seen_at).total_seconds()))
+    text = f"silent for {seconds} s"
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
-            return f"silent for {seconds // length} {unit}"
-    return f"silent for {seconds} s"
+            text = f"silent for {seconds // length} {unit}"
+            break
+    return said(text, text, seconds)
 
 
 def part_of(available: int, amount: int) -> Any:
-    return format_html("{} of {}", number(available), number(amount))
+    return said(format_html("{} of {}", number(available), number(amount)), f"{available} of {amount}", available)
 
 
 def words(amounts: Mapping[str, int]) -> str:
@@ -131,26 +143,14 @@ def capacity(own: OwnRow) -> Section:
     )
 
 
-def on_it(tree: Tree, own: OwnRow) -> list[Section]:
-    """Instances and children."""
-    instances = [
+def on_it(tree: Tree, own: OwnRow) -> Section:
+    """Its instances; its claims are in the arithmetic."""
+    rows = [
         [request_link(r.request_id), r.consumer, r.project, r.state, words(r.gives_back)]
         for r in tree.instances_on(own.id)
     ]
-    children = [
-        [provider_link(c.row["resource_class"], c.id, c.row["name"]), c.row["resource_class"], c.row["state"]]
-        for c in tree.providers.values()
-        if c.row["parent_id"] == own.id
-    ]
-    return [
-        Section(
-            "Instances",
-            headers=["Request", "Consumer", "Project", "State", "Gives back"],
-            rows=instances,
-            empty="No instances.",
-        ),
-        Section("Children", headers=["Name", "Resource class", "State"], rows=children, empty="No children."),
-    ]
+    headers = ["Request", "Consumer", "Project", "State", "Gives back"]
+    return Section("Instances", headers=headers, rows=rows, empty="No instances.")
 
 
 def _claim(claim: Record) -> SafeString:

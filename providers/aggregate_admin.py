@@ -29,7 +29,11 @@ SHOWN = 50  # members
 class AggregateForm(forms.Form):
     name = label_field("Name", help_text="The label that its members carry.")
     description = forms.CharField(
-        required=False, max_length=2000, validators=[printable], widget=widgets.AdminTextInputWidget
+        required=False,
+        max_length=2000,
+        validators=[printable],
+        widget=widgets.AdminTextInputWidget,
+        help_text="For people; nothing is decided by it.",
     )
     tenants = LabelsField(
         label="Projects", required=False, help_text="Only their requests go to its members. Empty: everybody's."
@@ -48,6 +52,7 @@ class AggregateAdmin(RecordAdmin):
     refused = REFUSED
     columns = ("name", "description", "projects", "images", "weighers", "version")
     numbers = frozenset({"version"})
+    key_is_shown = True
     version_label = "version"
     operator_fields = frozenset({"name", "description", "tenants", "images", "weighers"})
 

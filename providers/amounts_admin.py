@@ -37,12 +37,15 @@ class AmountsForm(forms.Form):
         self.of_class = of_class
         for name in of_class.amounts:
             label = name.replace("_", " ")
-            self.fields[f"reserved_{name}"] = integer_field(f"Reserved {label}", required=False)
+            self.fields[f"reserved_{name}"] = integer_field(
+                f"Reserved {label}", required=False, help_text="Not for sale. Empty: as it is on each."
+            )
             self.fields[f"ratio_{name}"] = forms.FloatField(
                 label=f"Ratio of {label}",
                 required=False,
                 max_value=1000,
                 widget=forms.NumberInput({"step": "any", "min": "0", "class": "vIntegerField"}),
+                help_text="Total × ratio − reserved is for sale. Empty: as it is on each.",
             )
 
     @property

@@ -5,10 +5,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 
 from providers import cells
 from providers.admin_filters import REFUSED
 from providers.admin_forms import CellForm
+from providers.admin_sections import on_site
 from providers.cells import Cell
 from providers.models import CellRecord
 from providers.refusals import NotFound
@@ -22,6 +24,7 @@ class CellAdmin(RecordAdmin):
     refused = REFUSED
     columns = ("name", "datacenter", "state", "description", "number")
     numbers = frozenset({"number"})
+    key_is_shown = True
     version_label = "content"
 
     def list_page(self, filters: Mapping[str, str], search: str, limit: int, cursor: str | None) -> ListPage:
@@ -44,6 +47,9 @@ class CellAdmin(RecordAdmin):
     def sections(self, record: Cell) -> Sequence[Section]:
         made = f"{record.created_at:%Y-%m-%d %H:%M:%S} UTC" if record.created_at else None
         return [Section("Facts", facts=[("Number", record.number), ("Made", made)])]
+
+    def tools(self, request: HttpRequest, record: Cell) -> Sequence[tuple[str, str]]:
+        return on_site(record.name)
 
     def create(self, cleaned: Mapping[str, Any]) -> Cell:
         return cells.create(cleaned["name"], cleaned["datacenter"], cleaned["state"], cleaned["description"])

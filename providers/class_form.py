@@ -64,12 +64,20 @@ def _rows(data: Mapping[str, Any]) -> int:
 def _fields(row: int) -> dict[str, forms.Field]:
     number = row + 1
     return {
-        f"name_{row}": label_field(f"Column {number}", required=False),
+        f"name_{row}": label_field(f"Column {number}", required=False, help_text="Its name, as in requests."),
         f"unit_{row}": forms.CharField(
-            label="unit", required=False, max_length=63, widget=widgets.AdminTextInputWidget({"size": 12})
+            label="unit",
+            required=False,
+            max_length=63,
+            widget=widgets.AdminTextInputWidget({"size": 12}),
+            help_text="Shown beside numbers.",
         ),
         f"kind_{row}": forms.ChoiceField(
-            label="kind", choices=[(AMOUNT, "amount (is claimed)"), (PROPERTY, "property (is matched)")]
+            label="kind",
+            choices=[(AMOUNT, "amount (is claimed)"), (PROPERTY, "property (is matched)")],
+            help_text="It never changes.",
         ),
-        f"type_{row}": forms.ChoiceField(label="type", choices=choices((INTEGER, STRING))),
+        f"type_{row}": forms.ChoiceField(
+            label="type", choices=choices((INTEGER, STRING)), help_text="An amount is an integer."
+        ),
     }

@@ -35,6 +35,9 @@ class HeartbeatAdmin(RecordAdmin):
         page = list_heard(filters["cell"], only, limit, cursor)
         return ListPage(page.results, page.next)
 
+    def read(self, key: str) -> Any:
+        raise NotFound(f"heartbeat {key[:100]} of its own")  # it has a host's page, and no history nor end
+
     def key_of(self, record: Host) -> str:
         return str(record.id)
 

@@ -9,7 +9,17 @@ from django.http import HttpRequest
 
 from providers.admin_filters import REFUSED, cell_filter, uuid_of
 from providers.admin_forms import changes_of, field_of_domain, new_provider, provider_form
-from providers.admin_sections import arithmetic, capacity, events_url, heartbeat, number, on_it, part_of, provider_link
+from providers.admin_sections import (
+    arithmetic,
+    capacity,
+    events_url,
+    heartbeat,
+    number,
+    on_it,
+    on_site,
+    part_of,
+    provider_link,
+)
 from providers.change import change
 from providers.find import ProviderFilter, image_with_alive, list_providers
 from providers.heartbeat import AGENT, last_heard
@@ -23,9 +33,12 @@ from providers.remove import remove
 from providers.resource_classes import custom
 from providers.resource_classes.kind import AMOUNT, ResourceClass
 from providers.resource_classes.registry import BUILT_IN, known_class, resource_class
-from store.record_admin import RecordAdmin
+from providers.tree_section import tree_section
+from store.record_admin import KEY, RecordAdmin
 from store.record_forms import VERSION, WHO
 from store.record_pages import ListFilter, ListPage, Section
+
+AVAILABLE = "available_"
 
 
 class ProviderAdmin(RecordAdmin):
@@ -56,6 +69,20 @@ class ProviderAdmin(RecordAdmin):
         if column in record["amounts"] and column in self.list_columns():
             return part_of(record["available"].get(column, 0), record["amounts"][column])
         return super().value(record, column)
+
+    def export_columns(self) -> tuple[str, ...]:
+        """Of each amount there is what is available and what of, as numbers; of an own class, all in one column."""
+        of_class = BUILT_IN.get(self.class_name)
+        if of_class is None:
+            return super().export_columns()
+        amounts = (f"{prefix}{name}" for name in of_class.amounts for prefix in (AVAILABLE, ""))
+        return (KEY, *self.columns[:-4], *amounts, *self.columns[-4:])
+
+    def exported(self, record: Image, column: str) -> Any:
+        of_class, name = BUILT_IN.get(self.class_name), column.removeprefix(AVAILABLE)
+        if of_class is not None and name in of_class.amounts:
+            return record["amounts" if name == column else "available"].get(name, 0)
+        return super().exported(record, column)
 
     def list_filters(self) -> Sequence[ListFilter]:
         states = tuple((state, state) for state in STATES)
@@ -122,13 +149,15 @@ class ProviderAdmin(RecordAdmin):
             heartbeat(mode, heard),
             *operating(tree, own),
             capacity(own),
-            *on_it(tree, own),
+            on_it(tree, own),
+            tree_section(tree, own),
             history(tree, own, self.url_of(record).replace("/change/", "/changes/")),
             Section("Facts", facts=facts),
         ]
 
     def tools(self, request: HttpRequest, record: Image) -> Sequence[tuple[str, str]]:
-        return [("Events", events_url(provider=record["id"], cell=record["cell"]))]
+        events = events_url(provider=record["id"], cell=record["cell"])
+        return [("Events", events), *on_site(record["cell"])]
 
     def create(self, cleaned: Mapping[str, Any]) -> Image:
         return image_with_alive(*register(new_provider(self.class_of(cleaned), cleaned)))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
-from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.contrib.admin.utils import construct_change_message, quote, unquote
 from django.core.exceptions import PermissionDenied
@@ -19,13 +18,16 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from store.record_forms import VERSION, WHO, carry_version, hidden_fields, open_only
+from store.record_export import FORMAT, export
+from store.record_forms import VERSION, WHO, carry_version, form_context, open_only
 from store.record_history import write_entry
-from store.record_lists import CURSOR, SEARCH, headers, list_context, rows
+from store.record_lists import list_context, what_is_asked
 from store.record_pages import ListFilter, ListPage, Section, Selection, Shown
 from store.record_reachable import reachable
 from store.record_roles import ADMIN, OPERATOR, role_of
 from store.record_saving import save
+
+KEY = "id"  # the column of an export with a record's key
 
 if TYPE_CHECKING:
     _ModelAdmin = ModelAdmin[Any]
@@ -58,6 +60,8 @@ class RecordAdmin(_ModelAdmin):
     search_help: ClassVar[str] = ""
     """What the search looks for; empty: there is no search."""
     page_size: ClassVar[int] = 50
+    key_is_shown: ClassVar[bool] = False
+    """True: a column has the whole key, so an export needs no column `id` for it."""
     writable: ClassVar[bool] = True
     changeable: ClassVar[bool] = True
     """False: records are made and deleted, but not changed."""
@@ -65,7 +69,7 @@ class RecordAdmin(_ModelAdmin):
     operator_fields: ClassVar[frozenset[str]] = frozenset()
     """The form fields that an operator may change (draining); all others are for admins."""
     list_template: ClassVar[str] = "admin/records/list.html"
-    selection: ClassVar[Selection | None] = None
+    selections: ClassVar[Sequence[Selection]] = ()
     """What operators and admins may do with several records of the list."""
 
     # What a subclass says.
@@ -79,8 +83,8 @@ class RecordAdmin(_ModelAdmin):
     def list_columns(self) -> tuple[str, ...]:
         return self.columns
 
-    def offered(self) -> Selection | None:
-        return self.selection
+    def offered(self) -> Sequence[Selection]:
+        return self.selections
 
     def value(self, record: Any, column: str) -> Any:
         """A cell of the list."""
@@ -88,6 +92,14 @@ class RecordAdmin(_ModelAdmin):
         if method is not None:
             return method(record)
         return record[column] if isinstance(record, Mapping) else getattr(record, column)
+
+    def export_columns(self) -> tuple[str, ...]:
+        """The columns of an exported list."""
+        return (*([] if self.key_is_shown else [KEY]), *self.list_columns())
+
+    def exported(self, record: Any, column: str) -> Any:
+        """A cell of the exported list."""
+        return self.key_of(record) if column == KEY and not self.key_is_shown else self.value(record, column)
 
     def read(self, key: str) -> Any:
         """The record of a url's key. Raises one of `not_found`."""
@@ -167,27 +179,13 @@ class RecordAdmin(_ModelAdmin):
             return None
 
     @reachable
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        filters = self.list_filters()
-        asked = {f.name: request.GET.get(f.name, "").strip() for f in filters}
-        cursor = request.GET.get(CURSOR, "")
-        search = request.GET.get(SEARCH, "").strip() if self.search_help else ""
-        refusal = ""
-        try:
-            page = self.list_page(asked, search, self.page_size, cursor or None)
-        except self.refused as error:
-            page, refusal = ListPage(()), str(error)
-        context = {
-            "title": str(self.opts.verbose_name_plural).capitalize(),
-            "refusal": refusal,
-            "headers": headers(self),
-            "rows": rows(self, page.records),
-            **list_context(filters, asked, search, cursor, page.next),
-        }
-        if (chosen := self.offered()) is not None and role_of(request.user) in chosen.roles:
-            context |= {"selection": chosen, "selection_url": reverse(f"admin:{chosen.view}")}
+        filters, asked, search = what_is_asked(self, request)
+        if FORMAT in request.GET:
+            return export(self, request, asked, search)
+        context = list_context(self, request, filters, asked, search)
         return self._answer(request, self.list_template, context)
 
     @reachable
@@ -258,6 +256,8 @@ class RecordAdmin(_ModelAdmin):
         return Shown(record, self.key_of(record), self.name_of(record), self.opts)
 
     def gone(self, request: HttpRequest, key: str) -> HttpResponse:
+        if role_of(request.user) is None:
+            raise PermissionDenied
         self.message_user(request, f"There is no {self.opts.verbose_name} {unquote(key)} (any more).", messages.WARNING)
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
@@ -295,22 +295,6 @@ class RecordAdmin(_ModelAdmin):
         return form
 
     def _form_page(self, request: HttpRequest, form: forms.Form, shown: Shown | None) -> HttpResponse:
-        adminform = AdminForm(form, [*self.form_sections(form), *hidden_fields(form)], {}, model_admin=self)  # type: ignore[arg-type]
-        may_write = self.has_change_permission(request, shown) if shown else True
-        verb = ("Change" if may_write else "View") if shown else "Add"
-        context = {
-            **self.admin_site.each_context(request),
-            **self._facts(request, shown),
-            "title": f"{verb} {self.opts.verbose_name}",
-            "subtitle": str(shown) if shown else None,
-            "adminform": adminform,
-            "object_id": shown.pk if shown else None,
-            "is_popup": False,
-            "to_field": None,
-            "media": self.media + adminform.media,
-            "inline_admin_formsets": [],
-            "errors": [error for errors in form.errors.values() for error in errors],
-            "current_values": getattr(form, "current_values", ()),
-            "preserved_filters": self.get_preserved_filters(request),
-        }
+        whole = {**self.admin_site.each_context(request), **self._facts(request, shown)}
+        context = whole | form_context(self, request, form, shown)
         return self.render_change_form(request, context, add=not shown, change=bool(shown), obj=shown)

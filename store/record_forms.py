@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.models import LogEntry
+from django.http import HttpRequest
+
+from store.record_pages import Shown
 
 VERSION = "state_version"  # the hidden field with the version that a form was opened with
 WHO = "who"  # in what a form says, who said it
@@ -24,6 +28,27 @@ def open_only(form: forms.Form, names: frozenset[str]) -> None:
 
 def hidden_fields(form: forms.Form) -> list[tuple[None, dict[str, Any]]]:
     return [(None, {"fields": [VERSION], "classes": ["hidden"]})] if VERSION in form.fields else []
+
+
+def form_context(admin: Any, request: HttpRequest, form: forms.Form, shown: Shown | None) -> dict[str, Any]:
+    """What Django's template of a form page needs of the form; `shown` is None for a new record."""
+    fieldsets = [*admin.form_sections(form), *hidden_fields(form)]
+    adminform = AdminForm(form, fieldsets, {}, model_admin=admin)  # type: ignore[arg-type]
+    may_write = admin.has_change_permission(request, shown) if shown else True
+    verb = ("Change" if may_write else "View") if shown else "Add"
+    return {
+        "title": f"{verb} {admin.opts.verbose_name}",
+        "subtitle": str(shown) if shown else None,
+        "adminform": adminform,
+        "object_id": shown.pk if shown else None,
+        "is_popup": False,
+        "to_field": None,
+        "media": admin.media + adminform.media,
+        "inline_admin_formsets": [],
+        "errors": [error for errors in form.errors.values() for error in errors],
+        "current_values": getattr(form, "current_values", ()),
+        "preserved_filters": admin.get_preserved_filters(request),
+    }
 
 
 def stale_message(label: str, opened: str, now: str, last: LogEntry | None) -> str:

@@ -6,13 +6,17 @@ from typing import Any, NamedTuple
 
 from store.record_roles import ADMIN, OPERATOR
 
+AT_ONCE = 100  # records of one selection: each is a transaction or more, and somebody waits
+
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Some records and the cursor for the next ones (None: that was all). May be short before the end."""
+    """Some records and the cursor for the next ones (None: that was all). May be short before the end. `sections`
+    stand above them."""
 
     records: Sequence[Any]
     next: str | None = None
+    sections: Sequence["Section"] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +32,19 @@ class ListFilter:
 
 
 class Row(NamedTuple):
-    """A line of a list: where its record's page is, its cells (value, is it a number), and its key."""
+    """A line of a list: where its record's page is, its cells (value, is it a number, the number it is sorted by), and
+    its key."""
 
     url: str
-    cells: Sequence[tuple[Any, bool]]
+    cells: Sequence[tuple[Any, bool, float | None]]
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What may be done with several records of a list: a page (the name of its url in the admin), which gets the chosen
-    keys as `field` in its query and asks before it does anything. Offered to those with one of the `roles`."""
+    keys as `field` in its query (the same for all of a list) and asks before it does anything. Offered to those
+    with one of the `roles`."""
 
     label: str
     view: str

@@ -8,7 +8,7 @@ from api.fields import LABEL, Fields
 from providers.change import Changes
 from providers.inventory import Inventory
 from providers.parts import Part
-from providers.register import DISABLED, DRAINING, ENABLED, HEARTBEATS, STATES, NewProvider
+from providers.register import ENABLED, HEARTBEATS, STATES, NewProvider
 from scheduler.types import PropertyValue
 
 IMMUTABLE = ("id", "cell", "resource_class", "parent")
@@ -47,7 +47,7 @@ def new_provider(body: Fields, says_why: bool) -> NewProvider:
         zone=zone or "",
         heartbeat=body.choice("heartbeat", HEARTBEATS, "agent"),
     )
-    if says_why:
+    if says_why and found.state != ENABLED:
         _demand_reason(body, found.state, found.state_reason)
     body.done()
     return found
@@ -55,7 +55,7 @@ def new_provider(body: Fields, says_why: bool) -> NewProvider:
 
 def provider_change(body: Fields, current: Mapping[str, Inventory], state: str, says_why: bool) -> tuple[int, Changes]:
     """The state_version it was based on, and the changes. `current` fills what an inventory entry leaves out; `state`
-    is the provider's. `says_why`: since 1.2 who disables or drains says why, and who enables takes the reason back."""
+    is the provider's. `says_why`: since 1.2 who disables, drains or enables says why."""
     for name in IMMUTABLE:
         if name in body:
             body.take(name)
@@ -65,10 +65,9 @@ def provider_change(body: Fields, current: Mapping[str, Inventory], state: str, 
         body.wrong("amounts", "is the provider's record: change `inventory`")
     state_version = body.whole("state_version", least=1)
     columns = _columns(body)
-    if says_why and columns.get("state") == ENABLED:
-        columns.setdefault("state_reason", "")
-    elif says_why and ("state" in columns or "state_reason" in columns):
-        _demand_reason(body, columns.get("state", state), columns.get("state_reason", ""))
+    after = columns.get("state", state)
+    if says_why and ("state" in columns or "state_reason" in columns) and (after, state) != (ENABLED, ENABLED):
+        _demand_reason(body, after, columns.get("state_reason", ""))
     changes = Changes(columns, _inventory(body, current), _properties(body))
     if not (changes.columns or changes.inventory or changes.properties):
         body.wrong("", "names nothing to change")
@@ -78,7 +77,7 @@ def provider_change(body: Fields, current: Mapping[str, Inventory], state: str, 
 
 def _demand_reason(body: Fields, state: str, reason: str) -> None:
     is_noted = any(one.field == "state_reason" for one in body.errors)
-    if state in (DISABLED, DRAINING) and not reason.strip() and not is_noted:
+    if state in STATES and not reason.strip() and not is_noted:
         body.wrong("state_reason", f"is required: say why it is {state}")
 
 

@@ -58,7 +58,7 @@ def moment(minutes):
     return f"{dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%S}"
 
 
-def test_who_disables_a_host_says_why_and_enabling_takes_it_back(host, browser, opened, errors_of):
+def test_who_disables_or_enables_a_host_says_why(host, browser, opened, errors_of):
     own = host(heartbeat="none")
     page = f"{HOSTS}{own.id}/change/"
     for word in ("disabled", "draining"):
@@ -68,9 +68,11 @@ def test_who_disables_a_host_says_why_and_enabling_takes_it_back(host, browser, 
     assert state(own) == ("enabled", "")
     browser.post(page, opened(browser, page, state="disabled", state_reason="a fan"))
     assert state(own) == ("disabled", "a fan")
-    browser.post(page, opened(browser, page, state="enabled"))
-    assert state(own) == ("enabled", "")
-    browser.post(page, opened(browser, page, reserved_vcpus=2))
+    for why in ({}, {"state_reason": " "}):
+        assert "Say why it is enabled." in errors_of(browser.post(page, opened(browser, page, state="enabled", **why)))
+    browser.post(page, opened(browser, page, state="enabled", state_reason="a new fan"))
+    assert state(own) == ("enabled", "a new fan")
+    browser.post(page, opened(browser, page, reserved_vcpus=2))  # what is not its state needs no reason
     text = browser.get(page).content.decode()
     assert "state: enabled → disabled" in text
     assert "inventory: vcpus 8 x 1 - 0 → vcpus 8 x 1 - 2" in text
@@ -296,7 +298,9 @@ class TestAmounts:
         listed = sign_in("admin").get(HOSTS, {"cell": cell.name}).content.decode()
         assert 'action="/admin/providers/computerecord/amounts/"' in listed
         assert listed.count('name="provider"') == 2
-        assert 'name="provider"' not in sign_in("operator").get(HOSTS, {"cell": cell.name}).content.decode()
+        listed = sign_in("operator").get(HOSTS, {"cell": cell.name}).content.decode()
+        assert "/admin/providers/computerecord/amounts/" not in listed  # they enable, disable and drain
+        assert 'name="provider"' not in sign_in("viewer").get(HOSTS, {"cell": cell.name}).content.decode()
         assert sign_in("operator").get(url).status_code == 403
         assert (
             f"{HOSTS}amounts/?provider={hosts[0].id}"

@@ -78,7 +78,7 @@ def test_a_claim_is_released_from_its_page(ask, host, sign_in):
         (line["who"], line["why"]) for line in read_request(request_id).history
     }
     assert "Released: wrong project" in operator.get(f"{REQUESTS}{request_id}/history/").content.decode()
-    again = operator.post(f"{RELEASE}?claim={claim}", {"reason": ""})
+    again = operator.post(f"{RELEASE}?claim={claim}", {"reason": "over"})
     assert "it has ended" in again.content.decode()
     assert available(own) == 8
 
@@ -107,7 +107,7 @@ def test_several_are_released_from_the_list_and_each_says_what_came_of_it(ask, h
     assert "it has ended" in asked[4]
     assert asked[5:] == ["Ends: nothing of it is left."] * 2
 
-    answer = operator.post(f"{RELEASE}?{query}", {"reason": ""}, follow=True)
+    answer = operator.post(f"{RELEASE}?{query}", {"reason": "over"}, follow=True)
     messages = " | ".join(said(answer))
     assert "Released 2: alice on agentless, alice on agentless" in messages
     assert f"busy was asked to stop: claim {building}" in messages
@@ -126,7 +126,7 @@ def test_one_of_two_leaves_its_request(ask, host, sign_in):
     request_id, two = ask(count=2)
     operator = sign_in("operator")
     assert outcomes(operator.get(RELEASE, {"claim": two[0]}))[-1] == "Stays: 1 of its parts are left."
-    operator.post(f"{RELEASE}?claim={two[0]}", {"reason": ""})
+    operator.post(f"{RELEASE}?claim={two[0]}", {"reason": "over"})
     assert state(request_id) == "claimed"
     assert find(two[1]).state == "claimed"
 
@@ -162,7 +162,7 @@ def test_what_was_not_decided_is_said_and_no_500(ask, host, browser, monkeypatch
             raise error
 
         monkeypatch.setattr("conductor.release_admin.release_claim", release_claim)
-        return " ".join(said(browser.post(f"{RELEASE}?claim={one}&claim={two}", {"reason": ""}, follow=True)))
+        return " ".join(said(browser.post(f"{RELEASE}?claim={one}&claim={two}", {"reason": "over"}, follow=True)))
 
     busy = fails(Busy("being changed by others all the time; repeat"))
     assert f"Claim {one} is refused: being changed" in busy
@@ -206,7 +206,7 @@ def test_a_dead_hosts_instance_is_given_up_by_force_with_a_reason_by_admins_alon
 
     admin = sign_in("admin")
     refused = admin.post(url, {"reason": "", "force": "on"})
-    assert "Say why no host is waited for." in refused.content.decode()
+    assert "This field is required." in refused.content.decode()
     assert state(request_id) == "releasing"
     alive = admin.post(url, {"reason": "its rack burnt down", "force": "on"})
     assert f"alive: {own.row['name']}" in alive.content.decode()
@@ -226,7 +226,7 @@ def test_a_request_that_cannot_be_ended_now_says_so(ask, host, browser, monkeypa
             raise error
 
         monkeypatch.setattr("conductor.release_admin.delete_request", fails)
-        answer = browser.post(f"{REQUESTS}{request_id}/delete/", {"reason": ""})
+        answer = browser.post(f"{REQUESTS}{request_id}/delete/", {"reason": "over"})
         assert answer.status_code == 200
         assert text in answer.content.decode()
     missing = browser.get(f"{REQUESTS}{uuid.uuid4()}/delete/", follow=True)
