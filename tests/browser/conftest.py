@@ -13,9 +13,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 90_000  # ms: the overview has every cell that the tests before this one made
 PASSWORD = "a-password-for-tests"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -48,7 +49,7 @@ class Portal:
             self._process = subprocess.Popen(
                 [*command, "sched_portal.asgi:application"], env=self._environment, cwd=ROOT, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 120
         while not self._answers():
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < deadline, self._log.read_text()
@@ -56,7 +57,7 @@ class Portal:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/login/", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/login/", timeout=20).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -68,7 +69,7 @@ class Portal:
 
     def call(self, method: str, path: str, **body: object) -> httpx.Response:
         headers = {"Authorization": f"Token {self.token}"}
-        return httpx.request(method, self.url + path, json=body or None, headers=headers, timeout=30)
+        return httpx.request(method, self.url + path, json=body or None, headers=headers, timeout=90)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,7 @@ def browser() -> Iterator[Browser]:
     path = shutil.which("chromium")
     # Of the module, not of the session: Playwright keeps an event loop in this thread, and asyncio.run() of other
     # rooms' tests refuses to start beside it.
+    expect.set_options(timeout=30_000)  # a machine may be slow; who is wrong is so for ever
     assert path, "the browser tests need Debian's chromium: make setup-dev brings it"
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -101,6 +103,7 @@ def complaints() -> list[str]:
 def logged_in(portal: Portal, browser: Browser) -> Any:
     """The cookies of a user who logged in on the portal's own page."""
     context = browser.new_context()
+    context.set_default_navigation_timeout(PATIENCE)
     page = context.new_page()
     page.goto(f"{portal.url}/")
     page.fill("#id_username", "admin")
@@ -115,6 +118,7 @@ def logged_in(portal: Portal, browser: Browser) -> Any:
 @pytest.fixture
 def page(portal: Portal, browser: Browser, logged_in: Any, complaints: list[str]) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, storage_state=logged_in)
+    context.set_default_navigation_timeout(PATIENCE)
     made = context.new_page()
     made.on("console", lambda m: complaints.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None)
     made.on("pageerror", lambda error: complaints.append(str(error)))
