@@ -15,6 +15,7 @@ from store.home import Home
 from store.session import keyspace, read, read_many
 
 READ_A_PAGE = 2000  # lookup rows looked at per page, however rare what is asked for
+AT_ONCE = 200  # of one partition
 ON_LIST = 256
 
 
@@ -93,13 +94,12 @@ def list_claims(wanted: ClaimFilter, limit: int, cursor: str | None = None) -> C
     if wanted.provider is not None:
         return _on_provider(wanted, limit, cursor)
     partitions = [(home, slot) for home in _homes(wanted.cell) for slot in range(SLOTS)]
-    start, after = _decode(cursor)
+    position, after = _decode(cursor)
     found: list[Record] = []
-    looked = 0
-    for position in range(start, len(partitions)):
-        home, slot = partitions[position]
-        while True:
-            rows = _lookup(home, slot, after, 200)
+    looked, together = 0, 1
+    while position < len(partitions):
+        some = partitions[position : position + together]
+        for (home, _), rows in zip(some, _lookups(some, after), strict=True):
             for record, row in zip(_read(home, [_key(r) for r in rows]), rows, strict=True):
                 if record is not None and wanted.matches(record):
                     if len(found) == limit:
@@ -107,11 +107,13 @@ def list_claims(wanted: ClaimFilter, limit: int, cursor: str | None = None) -> C
                     found.append(record)
                 after = row["claim_id"]
             looked += len(rows)
-            if len(rows) < 200:
-                break
-            if looked >= READ_A_PAGE:
+            if len(rows) < AT_ONCE:
+                position, after = position + 1, None
+            if looked >= READ_A_PAGE and position < len(partitions):
                 return ClaimPage(found, _encode(position, after))
-        after = None
+            if after is not None:  # there is more of it: what comes after it has to wait
+                break
+        together = 1 if after is not None else min(2 * together, SLOTS)  # of those with little in them more at a time
     return ClaimPage(found, None)
 
 
@@ -161,11 +163,21 @@ def _homes(cell: str) -> list[Home]:
 
 
 def _lookup(home: Home, slot: int, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+    return read(*_select(home, slot, after, limit))
+
+
+def _lookups(partitions: Sequence[tuple[Home, int]], after: UUID | None) -> list[list[dict[str, Any]]]:
+    """The first rows of each; of the first partition those after that claim."""
+    (first, *others) = partitions
+    return read_many([_select(*first, after, AT_ONCE), *(_select(*one, None, AT_ONCE) for one in others)])
+
+
+def _select(home: Home, slot: int, after: UUID | None, limit: int) -> tuple[str, list[Any]]:
     columns = "claim_id, root_id, provider_id, WRITETIME(request_id) AS listed_at"
     cql = f"SELECT {columns} FROM {keyspace(home.datacenter)}.claims_by_cell WHERE cell = ? AND slot = ?"
     if after is None:
-        return read(f"{cql} LIMIT ?", [home.cell, slot, limit])
-    return read(f"{cql} AND claim_id > ? LIMIT ?", [home.cell, slot, after, limit])
+        return f"{cql} LIMIT ?", [home.cell, slot, limit]
+    return f"{cql} AND claim_id > ? LIMIT ?", [home.cell, slot, after, limit]
 
 
 def _key(row: dict[str, Any]) -> tuple[UUID, UUID, UUID]:

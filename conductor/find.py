@@ -3,22 +3,24 @@
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from conductor.outcome import parts_of, planned_parts, records_of, state_of
-from conductor.rows import RequestRow, find, get, history
+from conductor.rows import RequestRow, find, find_many, get, history
 from conductor.states import CLAIMED, HELD, NOTIFIED, RESCHEDULING, SCHEDULING
-from conductor.types import OVER, RequestView
+from conductor.types import OVER, Part, RequestView
 from events.tail import time_of
 from providers import cells
+from providers.records import Record
 from providers.refusals import Invalid, NotFound
 from store.home import Home
 from store.session import keyspace, read_many
 
 READ_A_PAGE = 2000  # lookup rows looked at per page, however rare what is asked for
+AT_ONCE = 25  # requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class RequestPage:
 def read_request(request_id: UUID) -> RequestView:
     """A request with its parts, records and history. Raises NotFound."""
     row = get(request_id)
-    return _view(row, with_history=True)
+    parts = parts_of(row)
+    return _view(row, parts, records_of(parts), history(row))
 
 
 def list_requests(wanted: RequestFilter, limit: int, cursor: str | None = None) -> RequestPage:
@@ -52,9 +55,7 @@ def list_requests(wanted: RequestFilter, limit: int, cursor: str | None = None) 
     for hour in _hours(homes, before):
         while True:
             rows = _lookups(homes, hour, before, wanted)
-            for row in rows:
-                request = find(row["request_id"])
-                view = _view(request) if request is not None else None
+            for row, view in _read(rows, AT_ONCE if wanted.state else min(AT_ONCE, limit + 1)):
                 if view is not None and _matches(view, wanted):
                     if len(found) == limit:
                         return RequestPage(found, _encode(last))
@@ -68,10 +69,22 @@ def list_requests(wanted: RequestFilter, limit: int, cursor: str | None = None) 
     return RequestPage(found, None)
 
 
-def _view(row: RequestRow, with_history: bool = False) -> RequestView:
-    parts = parts_of(row)
-    records = records_of(parts)
-    lines = history(row) if with_history else []
+def _read(rows: Sequence[Mapping[str, Any]], together: int) -> Iterator[tuple[Mapping[str, Any], RequestView | None]]:
+    """The requests of some rows of the lookup, so many side by side; None for one that is gone."""
+    for some in (rows[begin : begin + together] for begin in range(0, len(rows), together)):
+        requests = find_many([row["request_id"] for row in some])
+        parts = {one: parts_of(request) for one, request in requests.items()}
+        there = records_of([part for of_one in parts.values() for part in of_one])
+        records = {record.id: record for record in there if record is not None}
+        for row in some:
+            one = row["request_id"]
+            own = [records.get(part.claim_id) for part in parts.get(one, ())]
+            yield row, _view(requests[one], parts[one], own) if one in requests else None
+
+
+def _view(
+    row: RequestRow, parts: Sequence[Part], records: Sequence[Record | None], lines: Sequence[Mapping[str, Any]] = ()
+) -> RequestView:
     return RequestView(
         request_id=row.request_id,
         state=_finer(row, state_of(row, parts, records), lines),

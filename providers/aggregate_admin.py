@@ -14,7 +14,6 @@ from providers.admin_filters import REFUSED
 from providers.admin_sections import number, provider_link, time
 from providers.aggregate_members import in_use
 from providers.aggregates import Aggregate, Changes
-from providers.find import ProviderFilter, list_providers
 from providers.models import AggregateRecord
 from providers.refusals import NotFound
 from scheduler.weighers import BY_NAME
@@ -82,16 +81,15 @@ class AggregateAdmin(RecordAdmin):
         return form
 
     def sections(self, record: Aggregate) -> Sequence[Section]:
-        count, _ = in_use(record.name)
-        found = list_providers(ProviderFilter(aggregate=record.name), SHOWN).results if count else ()
+        count, found = in_use(record.name, SHOWN)
         rows = [
-            [provider_link(i["resource_class"], i["id"], i["name"]), i["resource_class"], i["cell"], i["state"]]
-            for i in found
+            [provider_link(m.resource_class, m.provider_id, m.name), m.resource_class, m.cell, m.state] for m in found
         ]
         headers = ["Name", "Resource class", "Cell", "State"]
+        members = "Members" if count <= SHOWN else f"{SHOWN} of the members"
         return [
             Section("Facts", facts=[("Members", number(count)), ("Made", time(record.created_at))]),
-            Section("Members", headers=headers, rows=rows, empty="No provider carries this label."),
+            Section(members, headers=headers, rows=rows, empty="No provider carries this label."),
         ]
 
     def create(self, cleaned: Mapping[str, Any]) -> Aggregate:

@@ -30,8 +30,19 @@ class Membership:
     detail: str = ""
 
 
-def in_use(name: str) -> tuple[int, list[str]]:
-    """How many providers carry the label, in all cells, and the names of some.
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A provider that carries the label."""
+
+    provider_id: UUID
+    name: str
+    resource_class: str
+    cell: str
+    state: str
+
+
+def in_use(name: str, most: int = NAMED) -> tuple[int, list[Member]]:
+    """How many providers carry the label, in all cells, and at the most so many of them.
 
     Reads every shard there is: for a page or a deletion, not for a decision.
     """
@@ -42,17 +53,18 @@ def in_use(name: str) -> tuple[int, list[str]]:
         for shard in range(count)
     ]
     total = 0
-    some: list[str] = []
+    some: list[Member] = []
     for begin in range(0, len(shards), SHARDS_AT_ONCE):
         block = shards[begin : begin + SHARDS_AT_ONCE]
         keys = [[home.cell, of_class, shard, name] for home, of_class, shard in block]
-        spaces = [home.datacenter for home, *_ in block]
-        asked = [(_among(space, "count(*) AS n"), key) for space, key in zip(spaces, keys, strict=True)]
-        for space, key, rows in zip(spaces, keys, read_many(asked), strict=True):
+        asked = [(_among(home.datacenter, "count(*) AS n"), key) for (home, *_), key in zip(block, keys, strict=True)]
+        for (home, *_), key, rows in zip(block, keys, read_many(asked), strict=True):
             total += rows[0]["n"]
-            if rows[0]["n"] and len(some) < NAMED:
-                some += [row["name"] for row in read(_among(space, "name"), key)]
-    return total, some[:NAMED]
+            if rows[0]["n"] and len(some) < most:
+                columns = "provider_id, name, resource_class, cell, state"
+                found = read(_among(home.datacenter, columns, "LIMIT ?"), [*key, most - len(some)])
+                some += [Member(**row) for row in found]
+    return total, some
 
 
 def change_members(name: str, add: Collection[UUID], remove: Collection[UUID]) -> list[Membership]:
@@ -88,7 +100,7 @@ def _changed(provider_id: UUID, name: str, outcome: str) -> Membership:
     return Membership(provider_id, CONTENDED, "it is being changed by others all the time; repeat")
 
 
-def _among(datacenter: str, columns: str) -> str:
+def _among(datacenter: str, columns: str, limit: str = "") -> str:
     where = "cell = ? AND resource_class = ? AND shard = ? AND aggregates CONTAINS ?"
     # Filtering inside one partition of about 256 rows, as in find.py.
-    return f"SELECT {columns} FROM {keyspace(datacenter)}.capacity WHERE {where} ALLOW FILTERING"
+    return f"SELECT {columns} FROM {keyspace(datacenter)}.capacity WHERE {where} {limit} ALLOW FILTERING"

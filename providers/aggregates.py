@@ -131,7 +131,7 @@ def delete(name: str) -> None:
     if count:
         many = f"{count} provider{'s' if count != 1 else ''}"
         raise Conflict(
-            f"aggregate {name} has {many} ({', '.join(some)}{', ...' if count > len(some) else ''}): "
+            f"aggregate {name} has {many} ({', '.join(one.name for one in some)}{', ...' if count > len(some) else ''}): "
             "take them out first"
         )
     cql = f"DELETE FROM {_table()} WHERE all_aggregates = 'all' AND name = ? IF EXISTS"

@@ -88,9 +88,11 @@ def in_memory() -> Iterator[Path | None]:
 def _with_schema(name: str, ring: Any) -> Iterator[SimpleNamespace]:
     apply_schema(lambda line: None)
     yield SimpleNamespace(ring=ring, keyspace=name)
+    left = policies.history(1)[0].version
     for space in (keyspace(), keyspace("dc1")):
         session().execute(f"DROP KEYSPACE IF EXISTS {space}", timeout=30)
     disconnect()
+    assert left == policies.SETTINGS, "a test put a policy in force for all after it: it needs own_policy"
 
 
 @pytest.fixture

@@ -19,6 +19,11 @@ def quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def not_the_policy_of_others(own_policy: str) -> None:
+    """What an attacker puts in force here decides for no other test."""
+
+
 @pytest.fixture
 def person(db: None) -> Callable[..., User]:
     """Makes a user of the admin with a role, or with none (`nobody`), and a password."""
