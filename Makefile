@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VAR := $(or $(SCHED_VAR),var)
 
-.PHONY: help run test setup setup-dev check faults statemachine diagram fault-table bench simulate soak cassandra-start cassandra-stop cassandra-status stop clean reset
+.PHONY: help run test setup setup-dev check faults statemachine pictures diagram fault-table bench simulate soak cassandra-start cassandra-stop cassandra-status stop clean reset
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,10 @@ check: setup-dev ## Check style, types and who imports whom.
 	@lint-imports
 
 faults: setup-dev ## Break things for some minutes: 5,000 claims on three nodes that hang and die, a portal killed everywhere.
-	@python -m pytest tests/faults tests/rooms/simulate -m faults -s
+	@python -m pytest tests/faults tests/races/test_never_oversold.py tests/races/test_acknowledged_is_kept.py tests/rooms/simulate -m faults -s
+
+pictures: setup-dev ## Take the pictures of docs/operators.md: its walks in a real browser, on a portal of the tests' own.
+	@PICTURES=docs/pictures python -m pytest tests/browser/test_operator_walks.py -q
 
 diagram: setup-dev ## Make docs/states.md from the table of a request's states.
 	@python -m conductor.diagram > docs/states.md
