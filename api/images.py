@@ -7,9 +7,9 @@ from django.http import HttpRequest
 
 from api.microversions import at_least
 from claims.image import image_of_claim
-from conductor.states import CLAIMED, FAILED, HELD, NOTIFIED, RESCHEDULING, SCHEDULING
+from conductor.life import life_of
+from conductor.states import CLAIMED, HELD, NOTIFIED, RESCHEDULING, SCHEDULING
 from conductor.types import Failure, RequestView, Step
-from events.tail import time_of
 from events.types import Event
 from providers.cells import Cell
 from providers.parts import Said
@@ -118,7 +118,7 @@ def request_image(view: RequestView, request: HttpRequest) -> Image:
 def request_life_image(view: RequestView, request: HttpRequest) -> Image:
     """A request with its history and what was asked for."""
     image = request_image(view, request)
-    image["history"] = [*_beginning(view), *(_line(one) for one in view.history)]
+    image["history"] = life_of(view)
     image["request"] = dict(view.body)
     image["requested_by"] = view.username
     if view.explanation is not None:
@@ -133,22 +133,6 @@ def request_life_image(view: RequestView, request: HttpRequest) -> Image:
 def _failure_image(one: Failure) -> Image:
     names = {"provider": one.provider_id, "provider_name": one.provider_name}
     return {"at": one.at, "member": one.member, **names, "reason": one.reason}
-
-
-def _beginning(view: RequestView) -> list[Image]:
-    """How it began: in the row and the claims themselves, so that no transaction is spent on a line of history."""
-    who = view.username or "unknown"
-    lines: list[Image] = [{"at": view.created_at, "state": SCHEDULING, "who": who, "why": "asked for"}]
-    for record in view.records:
-        why = f"{record.resource_class} on {record.provider_name}"
-        lines.append({"at": record.created_at, "state": CLAIMED, "who": "scheduler", "why": why})
-    if not view.history and view.state == FAILED:
-        lines.append({"at": view.updated_at, "state": FAILED, "who": "scheduler", "why": view.reason})
-    return lines
-
-
-def _line(line: Mapping[str, Any]) -> Image:
-    return {"at": time_of(line["id"]), "state": line["state"], "who": line["who"], "why": line["why"]}
 
 
 _STAGES_1_0 = {"alive", "state", "aggregates", "traits", "properties", "group", "capacity", "same_tree"}

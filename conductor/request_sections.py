@@ -6,8 +6,8 @@ from typing import Any
 from django.utils.html import format_html
 
 from conductor.explain_sections import explanation_sections
+from conductor.life import life_of
 from conductor.types import RequestView
-from events.tail import time_of
 from providers.admin_sections import claim_link, provider_link, time, words
 from providers.records import CLAIM, INSTANCE
 from store.record_pages import Section
@@ -60,7 +60,7 @@ def failures(record: RequestView) -> list[Section]:
 
 
 def history(record: RequestView) -> Section:
-    rows = [[time(time_of(line["id"])), line["state"], line["who"], line["why"]] for line in record.history]
+    rows = [[time(line["at"]), line["state"], line["who"], line["why"]] for line in life_of(record)]
     return Section("History", headers=["When", "State", "Who", "Why"], rows=rows, empty="No lines of history.")
 
 

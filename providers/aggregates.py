@@ -130,10 +130,8 @@ def delete(name: str) -> None:
     count, some = in_use(name)
     if count:
         many = f"{count} provider{'s' if count != 1 else ''}"
-        raise Conflict(
-            f"aggregate {name} has {many} ({', '.join(one.name for one in some)}{', ...' if count > len(some) else ''}): "
-            "take them out first"
-        )
+        names = ", ".join(one.name for one in some) + (", ..." if count > len(some) else "")
+        raise Conflict(f"aggregate {name} has {many} ({names}): take them out first")
     cql = f"DELETE FROM {_table()} WHERE all_aggregates = 'all' AND name = ? IF EXISTS"
     if isinstance(_settled(name, cql, [name], None), Refused):
         raise NotFound(f"no aggregate {name}")

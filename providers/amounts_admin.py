@@ -24,6 +24,7 @@ from store.record_history import write_entry
 from store.record_pages import Section, Shown
 from store.record_roles import ADMIN, role_of
 
+SHOW = "Show what becomes of them"
 SEEN = "seen"
 
 
@@ -77,7 +78,7 @@ def amounts_page(admin: RecordAdmin, request: HttpRequest, of_class: ResourceCla
         return redirect(back)
     data = request.POST.copy() if request.method == "POST" else None
     form = AmountsForm(data, of_class)
-    sections, yes = [], "Show what becomes of them"
+    sections, yes = [], SHOW
     if data is not None and form.is_valid():
         who, digest = request.user.get_username(), form.digest(keys)
         if data.get(SEEN) == digest:
@@ -90,7 +91,8 @@ def amounts_page(admin: RecordAdmin, request: HttpRequest, of_class: ResourceCla
     question = f"Keep back, or overcommit, amounts of {len(ids)} provider{'s' if len(ids) != 1 else ''}?"
     title = "Reserved amounts and ratios"
     return admin.confirm(
-        request, None, title, question, yes, title=title, form=form, sections=sections, back_url=back
+        request, None, title, question, yes, title=title, form=form, sections=sections, back_url=back,
+        only_shows=yes == SHOW,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ PORTAL_PORT = integer("PORTAL_PORT", 8000)
 
 INSTALLED_APPS = [
     "daphne",
-    "django.contrib.admin",
+    "sched_portal.apps.OperatorsAdminConfig",  # django.contrib.admin, with our order
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

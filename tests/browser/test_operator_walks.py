@@ -236,11 +236,12 @@ def test_more_is_sold_than_there_is(page: Page, portal: Any, cell: Cell, host: H
     page.get_by_role("button", name="Reserved amounts and ratios of the chosen…").click()
     page.fill("#id_ratio_vcpus", "4")
     page.fill("#id_reserved_vcpus", "2")
-    shoot(page)
-    page.locator("#content form input[type=submit]").first.click()
-    if page.get_by_role("button", name="Yes").count():
-        page.get_by_role("button", name="Yes").first.click()
+    page.get_by_role("button", name="Show what becomes of them").click()
+    confirm = page.get_by_role("button", name="Yes, set them")
     expect(page.locator("#content")).to_contain_text("30")
+    shoot(page)
+    confirm.click()
+    expect(message(page)).to_be_visible()
     assert [available(own) for own in hosts] == [30] * 3
 
 
