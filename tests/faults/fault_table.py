@@ -65,7 +65,9 @@ compares the two. Each cell says which file of `tests/faults/` plays it; `(3 x 2
 transaction and after it. Each ends with the request in the state that it must come to, one claim or instance for
 each of its members, sums that Cassandra agrees with, and nothing left after it was deleted. A dash: the process
 does not make this move. A message between a portal or a conductor and Cassandra belongs to both; those between an
-agent and the portal are lost, or come twice, over real REST. One scene of each point is part of `make test` in
+agent and the portal are lost, or come twice, over real REST. A portal or a conductor that was stopped sleeps until
+others have finished what it began and what they closed is swept away; an agent, and Cassandra, sleep for ten seconds.
+Cassandra is away under the first scene of each point. One scene of each point is part of `make test` in
 {KILLED}, some are in the other files, and all are in `make faults`, which says how long each took.
 """
 
