@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from threading import Lock
 
+import django
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -41,11 +42,13 @@ COLUMNS = ("hosts", "claims", "page".ljust(34), "median ms", "longest ms", "CQL"
 
 def measure(around: Surroundings) -> Iterator[tuple[str, ...]]:
     settings.HEARTBEAT_TTL = 86_400  # heard from once, alive for the whole run
+    settings.ALLOWED_HOSTS = ["testserver"]  # as the client of tests calls it
     settings.STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+    django.setup()
     connection.settings_dict["NAME"] = str(around.var / "pages.sqlite3")
     call_command("migrate", verbosity=0)
     client = Client()
-    client.force_login(User.objects.create_superuser("pages"))
+    client.force_login(get_user_model().objects.create_superuser("pages"))
     sent = _Sent()
     home = cells.create(CELL).home
     hosts = claims = 0
