@@ -10,7 +10,7 @@ from uuid import UUID
 
 from conductor.outcome import parts_of, planned_parts, records_of, state_of
 from conductor.rows import RequestRow, find, find_many, get, history
-from conductor.states import CLAIMED, HELD, NOTIFIED, RESCHEDULING, SCHEDULING
+from conductor.states import CLAIMED, ENDED, HELD, NOTIFIED, RELEASING, RESCHEDULING, SCHEDULING
 from conductor.types import OVER, Part, RequestView
 from events.tail import time_of
 from providers import cells
@@ -19,7 +19,7 @@ from providers.refusals import Invalid, NotFound
 from store.home import Home
 from store.session import keyspace, read_many
 
-READ_A_PAGE = 2000  # lookup rows looked at per page, however rare what is asked for
+READ_A_PAGE = 500  # lookup rows looked at per page, however rare what is asked for
 AT_ONCE = 25  # requests
 
 
@@ -55,7 +55,7 @@ def list_requests(wanted: RequestFilter, limit: int, cursor: str | None = None) 
     for hour in _hours(homes, before):
         while True:
             rows = _lookups(homes, hour, before, wanted)
-            for row, view in _read(rows, AT_ONCE if wanted.state else min(AT_ONCE, limit + 1)):
+            for row, view in _read(rows, wanted.state, AT_ONCE if wanted.state else min(AT_ONCE, limit + 1)):
                 if view is not None and _matches(view, wanted):
                     if len(found) == limit:
                         return RequestPage(found, _encode(last))
@@ -69,10 +69,14 @@ def list_requests(wanted: RequestFilter, limit: int, cursor: str | None = None) 
     return RequestPage(found, None)
 
 
-def _read(rows: Sequence[Mapping[str, Any]], together: int) -> Iterator[tuple[Mapping[str, Any], RequestView | None]]:
-    """The requests of some rows of the lookup, so many side by side; None for one that is gone."""
+def _read(
+    rows: Sequence[Mapping[str, Any]], state: str, together: int
+) -> Iterator[tuple[Mapping[str, Any], RequestView | None]]:
+    """The requests of some rows of the lookup, so many side by side; None for one that is gone, or whose row alone says
+    that it is in another state."""
     for some in (rows[begin : begin + together] for begin in range(0, len(rows), together)):
-        requests = find_many([row["request_id"] for row in some])
+        found = find_many([row["request_id"] for row in some])
+        requests = {one: request for one, request in found.items() if _may_be(request.state, state)}
         parts = {one: parts_of(request) for one, request in requests.items()}
         there = records_of([part for of_one in parts.values() for part in of_one])
         records = {record.id: record for record in there if record is not None}
@@ -123,6 +127,13 @@ def roots_of(request_id: UUID, resource_class: str) -> frozenset[UUID]:
         raise NotFound(f"no request {request_id}")
     there = (part for part in parts_of(row) if part.state not in OVER and part.resource_class == resource_class)
     return frozenset(part.root_id for part in there)
+
+
+def _may_be(written: str, wanted: str) -> bool:
+    """Whether a request whose row says `written` may turn out to be in the state that is wanted."""
+    if wanted in ENDED:
+        return written in (wanted, RELEASING)
+    return not wanted or written not in ENDED
 
 
 def _matches(view: RequestView, wanted: RequestFilter) -> bool:
