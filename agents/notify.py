@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Set
 from uuid import UUID
 
 from events.tail import BRIEF, OVERLAP, Follower
-from events.types import CLAIM_CHANGED, CLAIM_TAKEN, PROVIDER_REPAIRED, Event
+from events.types import CLAIM_CHANGED, CLAIM_REFUSED, CLAIM_TAKEN, PROVIDER_REPAIRED, Event
 from providers.records import Location, location_of
 from store.failures import SchemaMissing, StoreUnavailable
 from store.home import Home
@@ -27,7 +27,7 @@ LINGER = 5.0  # seconds that a cell is followed on after its last agent left: on
 GAP = 10.0  # seconds without a look after which the log is not caught up with: everybody looks for himself instead
 
 # To build, to be released or destroyed, and what stands in for an event that a crash swallowed.
-TELLING = frozenset({CLAIM_TAKEN, CLAIM_CHANGED, PROVIDER_REPAIRED})
+TELLING = frozenset({CLAIM_TAKEN, CLAIM_CHANGED, CLAIM_REFUSED, PROVIDER_REPAIRED})
 
 
 class Listener:

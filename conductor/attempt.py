@@ -17,7 +17,7 @@ from conductor.measures import ALTERNATE, note_try
 from conductor.rows import RequestRow, find
 from conductor.side_by_side import in_chunks, side_by_side
 from conductor.types import Part, Plan, PlannedMember, Try
-from events.types import PROVIDER_REPAIRED, News
+from events.types import CLAIM_REFUSED, News
 from providers.heartbeat import note_conflict
 from providers.projection import project_soon
 from providers.records import Location, candidate_of
@@ -146,11 +146,15 @@ def _claim(
                 if not versions:
                     forget(order.home, [m.claim_id for m in order.members])
                     # The decision saw room that is not there: repair its view.
-                    repaired = [News(PROVIDER_REPAIRED, m.provider_id) for m in order.members]
-                    project_soon(order.home, order.root_id, *repaired)
+                    project_soon(order.home, order.root_id, *(_refused(order, m) for m in order.members))
                     _note_conflict(lost, order)
                     return _Tried(False, attempts)
     return _Tried(False, attempts)
+
+
+def _refused(order: Order, m: Member) -> News:
+    data = {"consumer": order.consumer, "amounts": dict(m.amounts)}
+    return News(CLAIM_REFUSED, m.provider_id, m.claim_id, order.request_id, data)
 
 
 def _measure(result: Taken | Lost | Closed | Unsettled, order: Order) -> None:

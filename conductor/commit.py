@@ -23,7 +23,7 @@ from conductor.rows import RequestRow, close_write, find, move
 from conductor.side_by_side import in_chunks, side_by_side
 from conductor.states import CLAIMED, FAILED, SCHEDULING
 from conductor.texts import parts_json
-from conductor.types import OVER, Part, Plan
+from conductor.types import OVER, Explanation, Part, Plan
 from events.append import Write, append
 from events.types import CLAIM_TAKEN, PROVIDER_REPAIRED, REQUEST_STATE, News
 from providers.cells import home_of
@@ -145,6 +145,15 @@ def tell(row: RequestRow, state: str, reason: str = "") -> None:
     append(home_of(row.cell), [_news(row, state, reason)])
 
 
-def _news(row: RequestRow, state: str, reason: str = "") -> News:
+def tell_refused(row: RequestRow, explanation: Explanation | None) -> None:
+    """Tells that nothing fits, and which filter let none through."""
+    last = next((stage for stage in explanation.funnel if not stage.left), None) if explanation else None
+    with contextlib.suppress(StoreUnavailable):  # it is refused all the same, and written down
+        append(home_of(row.cell), [_news(row, row.state, row.reason, last.stage if last else "")])
+
+
+def _news(row: RequestRow, state: str, reason: str = "", stage: str = "") -> News:
     data = {"state": state, "reason": reason, "consumer": row.consumer, "project": row.project}
+    if stage:
+        data["stage"] = stage
     return News(REQUEST_STATE, request_id=row.request_id, data=data)

@@ -13,7 +13,7 @@ from django.conf import settings
 from conductor import outcome
 from conductor.accept import accept, new_request_id, plan_of
 from conductor.attempt import Attempted, attempt_plan, barred
-from conductor.commit import abort, commit, give_up_holds, refuse
+from conductor.commit import abort, commit, give_up_holds, refuse, tell_refused
 from conductor.decide import decide
 from conductor.identify import home_of
 from conductor.membership import join, take_out_the_dead
@@ -52,7 +52,10 @@ def schedule(request: ScheduleRequest) -> Outcome:
         return Pending(request_id)
     if not made:
         return _repeat(request, row, until)
-    return _carry_out(request, row, plan, decision, until) if plan else outcome.no_valid_host(row, decision)
+    if plan is not None:
+        return _carry_out(request, row, plan, decision, until)
+    tell_refused(row, decision.explanation)
+    return outcome.no_valid_host(row, decision)
 
 
 def _repeat(request: ScheduleRequest, earlier: RequestRow, until: float) -> Outcome:

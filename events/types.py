@@ -16,6 +16,7 @@ CLAIM_BUILDING = "claim.building"
 CLAIM_CHANGED = "claim.changed"  # to be released, to be destroyed, active without an agent: `data` says which
 CLAIM_CONSUMED = "claim.consumed"
 CLAIM_FAILED = "claim.failed"
+CLAIM_REFUSED = "claim.refused"  # the host had not the room any more, or changed: the next alternate is tried
 CLAIM_RELEASED = "claim.released"
 INSTANCE_DESTROYED = "instance.destroyed"
 REQUEST_STATE = "request.state"
@@ -35,6 +36,7 @@ TYPES = (
     CLAIM_CHANGED,
     CLAIM_CONSUMED,
     CLAIM_FAILED,
+    CLAIM_REFUSED,
     CLAIM_RELEASED,
     INSTANCE_DESTROYED,
     REQUEST_STATE,

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from claims.lookups import SLOTS
+from conductor.duties import DUTIES
 from conductor.liveness import Watch, give_back, watch
 from conductor.recover import recover_cell
 from conductor.retire import retire_ended
@@ -52,9 +53,16 @@ class Command(BaseCommand):
         rounds.start()
         for sweep in (SweepShards(), SweepClaims(), keep_windows):
             threading.Thread(target=repeat, args=(sweep, settings.CONDUCTOR_INTERVAL, stop), daemon=True).start()
+        duties = [(duty.make(), duty.every) for duty in DUTIES]
+        works = [threading.Thread(target=repeat, args=(work, every, stop), daemon=True) for work, every in duties]
+        for one in works:
+            one.start()
         repeat(partial(finish_work, stop), settings.CONDUCTOR_INTERVAL, stop)
         rounds.join(LAST_ROUND)
         watching.give_back()
+        for thread, (work, _) in zip(works, duties, strict=True):
+            thread.join(LAST_ROUND)
+            work.give_back()
         self.stdout.write("conductor: stopped")
 
 
