@@ -10,7 +10,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import admin_pages, candidate_rate, claim_rate, contention_rate, count_rate, schedule_rate, tree_rate
+from bench import (
+    admin_pages,
+    candidate_rate,
+    claim_rate,
+    contention_rate,
+    count_rate,
+    dashboard_live,
+    schedule_rate,
+    tree_rate,
+)
 from bench.compare import PAIRS, compare
 from bench.report import Report
 from bench.surroundings import surroundings
@@ -23,6 +32,7 @@ PARTS = {
     "contention": contention_rate,
     "count": count_rate,
     "pages": admin_pages,
+    "dashboard": dashboard_live,
 }
 NOTES = """\
 CPU is user and system time of each process, per operation.

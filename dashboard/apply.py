@@ -4,10 +4,11 @@ Events come twice, late and out of order; most carry the whole row after it, so 
 rest is dropped.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
-from dashboard.types import Amount, Claim, Delta, Host, State
+from dashboard.types import SILENT, Amount, Claim, Delta, Host, Line, State, Vital
 from events.types import PROVIDER_REMOVED, Event
 from providers.heartbeat import ALWAYS
 
@@ -30,7 +31,7 @@ def apply_image(state: State, image: Mapping[str, Any], at: str) -> Delta:
     if host_id in state.gone or (known is not None and known["generation"] > image["generation"]):
         return Delta()
     delta = Delta()
-    host = host_of(image, state.heard)
+    host = host_of(image, state.vital)
     if host != known:
         delta.hosts[host_id] = host
     now = {claim["id"]: claim_of(claim, host_id, state.claims.get(claim["id"]), at) for claim in image["claims"]}
@@ -46,19 +47,45 @@ def remove(state: State, host_id: str) -> Delta:
     return Delta({host_id: None}, dict.fromkeys(sorted(state.claims_on.get(host_id, ()))))
 
 
-def hear(state: State, heard: Set[str]) -> Delta:
-    """Who fell silent and who is heard again: heartbeats expire without an event."""
+def hear(state: State, vital: Mapping[str, Vital]) -> Delta:
+    """Who fell silent, who is heard again, where builds fail: heartbeats, and the notes beside them, expire without an
+    event."""
     delta = Delta()
     for host in state.hosts.values():
-        alive = _alive(host["heartbeat"], host["root"], heard)
-        if host["alive"] != alive:
-            delta.hosts[host["id"]] = {**host, "alive": alive}
+        now = vital.get(host["root"], SILENT)
+        alive = now.alive or host["heartbeat"] == ALWAYS
+        before = (host["alive"], host["heard_at"], host["failed_builds"], host["conflicts"])
+        if before != (alive, now.heard_at, now.failed_builds, now.conflicts):
+            delta.hosts[host["id"]] = {
+                **host,
+                "alive": alive,
+                "heard_at": now.heard_at,
+                "failed_builds": now.failed_builds,
+                "conflicts": now.conflicts,
+            }
     return delta
 
 
-def host_of(image: Mapping[str, Any], heard: Set[str]) -> Host:
+def line_of(event: Event) -> Line:
+    return Line(
+        id=str(event.id),
+        type=event.type,
+        at=event.at.isoformat(timespec="milliseconds"),
+        provider=_text(event.provider_id),
+        claim=_text(event.claim_id),
+        request=_text(event.request_id),
+        data=event.data,
+    )
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def host_of(image: Mapping[str, Any], vital: Mapping[str, Vital]) -> Host:
     claims = image["claims"]  # a list in events and records, a number in rows of the capacity table
     heartbeat = image.get("root_heartbeat", image["heartbeat"])  # events of older versions have only its own
+    now = vital.get(image["root"], SILENT)
     return Host(
         id=image["id"],
         name=image["name"],
@@ -68,7 +95,11 @@ def host_of(image: Mapping[str, Any], heard: Set[str]) -> Host:
         state=image["state"],
         state_reason=image["state_reason"],
         heartbeat=heartbeat,
-        alive=_alive(heartbeat, image["root"], heard),
+        alive=now.alive or heartbeat == ALWAYS,
+        heard_at=now.heard_at,
+        failed_builds=now.failed_builds,
+        conflicts=now.conflicts,
+        traits=image["traits"],
         rack=image["failure_domain"]["rack"],
         zone=image["failure_domain"]["zone"],
         generation=image["generation"],
@@ -98,7 +129,3 @@ def _amount(image: Mapping[str, Any], name: str) -> Amount:
     return Amount(
         total=one["total"], capacity=capacity, used=capacity - own, claimed=own - available, available=available
     )
-
-
-def _alive(heartbeat: str, root: str, heard: Set[str]) -> bool:
-    return heartbeat == ALWAYS or root in heard

@@ -7,6 +7,9 @@ class DashboardConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
 
+        from conductor import duties
+        from dashboard.recorder import KeepFigures
         from dashboard.sessions import begin
 
         user_logged_in.connect(begin, dispatch_uid="session-begins")  # both doors, and whatever else logs in
+        duties.add(KeepFigures, 1.0)

@@ -9,16 +9,20 @@ import datetime as dt
 import logging
 import threading
 import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from cassandra.util import max_uuid_from_time
 from django.conf import settings
 
-from dashboard.apply import apply, hear
+from dashboard.apply import apply, hear, line_of
+from dashboard.figures_table import newest
 from dashboard.kept import Kept
-from dashboard.message import DELTA, SNAPSHOT, Head, Message, changes, encode, whole
-from dashboard.snapshot import compare, heard, load
-from dashboard.types import Delta, State
-from dashboard.viewer import Viewer
+from dashboard.message import SNAPSHOT, Head, Message, delta_of, encode, whole
+from dashboard.snapshot import compare, load, vital
+from dashboard.types import LINES, Delta, Line, State, Vital
+from dashboard.viewer import Audience
 from events.tail import OVERLAP, Follower, decode_cursor, encode_cursor, horizon
 from events.types import Event
 from store.failures import SchemaMissing, StoreUnavailable
@@ -31,6 +35,9 @@ COMPARE = 15.0  # seconds between two looks for what the log did not tell
 PULSE = 2.0  # seconds after which a quiet cell says that it is live all the same
 LINGER = 30.0  # seconds that a cell nobody looks at is followed on: a page that is loaded again
 PATIENCE = 8.0  # seconds that a newcomer waits for the first reading of a cell
+FIGURES = 2.5  # seconds between two looks for new figures of the cell
+
+Listener = Callable[[Sequence[Event], State], None]  # events that were seen, and the state before them
 
 
 class NotReady(Exception):
@@ -44,7 +51,8 @@ class Watch(threading.Thread):
         super().__init__(name=f"watch-{home.cell}", daemon=True)
         self.home = home
         self.state = State()
-        self.viewers: set[Viewer] = set()
+        self.viewers: set[Audience] = set()
+        self.listeners: list[Listener] = []
         self.ended = False
         self._lock = threading.RLock()  # state, viewers and what is kept change together
         self._ready = threading.Event()
@@ -52,12 +60,14 @@ class Watch(threading.Thread):
         self._kept = Kept(self._upto)
         self._cursor = ""
         self._snapshot: Message | None = None
-        self._last_told = self._last_look = self._last_compare = 0.0
+        self._lines: deque[Line] = deque(maxlen=LINES)
+        self._figures: Mapping[str, Any] | None = None
+        self._last_told = self._last_look = self._last_compare = self._last_figures = 0.0
         self._alone_since = time.monotonic()
 
     # Called for viewers, from other threads
 
-    def join_in(self, viewer: Viewer, after: str | None) -> Message:
+    def join_in(self, viewer: Audience, after: str | None) -> Message:
         """Counts the viewer in and says what it is sent first: what it missed since the cursor, or a snapshot.
 
         Raises NotReady, BadCursor.
@@ -69,9 +79,9 @@ class Watch(threading.Thread):
             self.viewers.add(viewer)
             viewer.restart()
             missed = self._kept.after(cursor) if cursor is not None else None
-            return self._whole() if missed is None else encode(DELTA, self._head(), changes(missed))
+            return self._whole() if missed is None else delta_of(self._head(), missed)
 
-    def leave(self, viewer: Viewer) -> None:
+    def leave(self, viewer: Audience) -> None:
         with self._lock:
             self.viewers.discard(viewer)
             self._alone_since = time.monotonic()
@@ -80,6 +90,31 @@ class Watch(threading.Thread):
         """Somebody is about to join."""
         with self._lock:
             self._alone_since = time.monotonic()
+
+    def listen(self, listener: Listener) -> None:
+        """Has it called with all that happens from here on, in this watch's thread, which lives on for it."""
+        with self._lock:
+            self.listeners.append(listener)
+
+    def unlisten(self, listener: Listener) -> None:
+        with self._lock:
+            self.listeners = [one for one in self.listeners if one != listener]
+            self._alone_since = time.monotonic()
+
+    def snapshot(self) -> Message:
+        """The cell as it is. Raises NotReady."""
+        if not self._ready.wait(PATIENCE):
+            raise NotReady(f"cell {self.home.cell} could not be read within {PATIENCE:.0f} s")
+        with self._lock:
+            return self._whole()
+
+    def reading(self) -> tuple[State, str] | None:
+        """A copy of the state, which stays as it is, and its cursor; None while it is not read, or behind."""
+        with self._lock:
+            if not self._ready.is_set() or self._head().behind:
+                return None
+            state = State(dict(self.state.hosts), dict(self.state.claims), vital=self.state.vital)
+            return state, self._cursor
 
     # The thread
 
@@ -92,6 +127,8 @@ class Watch(threading.Thread):
             try:
                 follower = follower or self._begin()
                 self._tell(self._look(follower))
+                if self._is_due("_last_compare", COMPARE):
+                    self._tell(self._repair())
                 away = False
             except (StoreUnavailable, SchemaMissing) as error:
                 if not away:
@@ -121,22 +158,26 @@ class Watch(threading.Thread):
         return follower
 
     def _look(self, follower: Follower) -> Delta:
-        """What changed since the last look."""
+        """What changed since the last look. The log is read last: whatever fails before it, no event is lost."""
         upto = horizon()
-        events = follower.poll()
-        fresh = heard(self.home) if self._is_due("_last_look", LOOK_AGAIN) else None
-        changed = self._put(events, fresh)
-        if self._is_due("_last_compare", COMPARE):
-            repaired = compare(self.state, self.home)
-            with self._lock:
-                self.state.put(repaired)
-            changed.merge(repaired)
+        fresh = vital(self.home) if self._is_due("_last_look", LOOK_AGAIN) else None
+        figures = newest(self.home) if self._is_due("_last_figures", FIGURES) else None
+        changed = self._put(follower.poll(), fresh)
+        if figures is not None and figures != self._figures:
+            self._figures = changed.figures = figures
         with self._lock:
             self._upto = max(self._upto, upto)
             # Up to OVERLAP behind the head nothing can be added any more, so a quiet cell's cursor moves on as well.
             settled = encode_cursor(max_uuid_from_time((self._upto - dt.timedelta(seconds=OVERLAP)).timestamp()))
             self._cursor = max(settled, follower.cursor, key=lambda cursor: decode_cursor(cursor).time)
         return changed
+
+    def _repair(self) -> Delta:
+        """What the log did not tell."""
+        repaired = compare(self.state, self.home)
+        with self._lock:
+            self.state.put(repaired)
+        return repaired
 
     def _is_due(self, last: str, every: float) -> bool:
         now = time.monotonic()
@@ -145,9 +186,14 @@ class Watch(threading.Thread):
             setattr(self, last, now)
         return due
 
-    def _put(self, events: list[Event], fresh: set[str] | None) -> Delta:
+    def _put(self, events: list[Event], fresh: Mapping[str, Vital] | None) -> Delta:
         changed = Delta()
         with self._lock:
+            for listener in self.listeners:
+                listener(events, self.state)
+            lines = [line_of(event) for event in events]
+            self._lines.extend(lines)
+            changed.lines = lines[-LINES:]
             for event in events:
                 delta = apply(self.state, event)
                 self.state.put(delta)
@@ -155,7 +201,7 @@ class Watch(threading.Thread):
             if fresh is not None:
                 delta = hear(self.state, fresh)
                 self.state.put(delta)
-                self.state.heard = fresh
+                self.state.vital = fresh
                 changed.merge(delta)
         return changed
 
@@ -167,7 +213,7 @@ class Watch(threading.Thread):
             if changed:
                 self._kept.add(dt.datetime.now(dt.UTC), changed)
             self._snapshot = None  # its time is old even where nothing else is
-            message = encode(DELTA, self._head(), changes(changed))
+            message = delta_of(self._head(), changed)
             self.viewers = {viewer for viewer in self.viewers if not viewer.gone}
             for viewer in self.viewers:
                 viewer.offer(message)
@@ -178,12 +224,14 @@ class Watch(threading.Thread):
 
     def _whole(self) -> Message:
         if self._snapshot is None:
-            self._snapshot = encode(SNAPSHOT, self._head(), whole(self.home.cell, self.state))
+            self._snapshot = encode(
+                SNAPSHOT, self._head(), whole(self.home.cell, self.state, list(self._lines), self._figures)
+            )
         return self._snapshot
 
     def _is_over(self) -> bool:
         with _registry, self._lock:
-            if not self.viewers and time.monotonic() - self._alone_since > LINGER:
+            if not self.viewers and not self.listeners and time.monotonic() - self._alone_since > LINGER:
                 self.ended = True
             if self.ended and _watches.get(self.home) is self:
                 del _watches[self.home]

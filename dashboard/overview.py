@@ -1,41 +1,47 @@
-"""What the start page says of each cell: how many hosts, how many of them can take something, claims in flight."""
+"""What the start page says of each cell: its newest figures, which a conductor keeps, and whether they are of now."""
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
-from dashboard.snapshot import heard, read_shards
+from dashboard.figures_table import STEP, newest_of
 from providers import cells
-from providers.cells import Cell
-from providers.heartbeat import ALWAYS, mode_of
+
+OLD = 6 * STEP  # seconds after which figures are not of now any more
 
 
-@dataclass(frozen=True, slots=True)
-class CellLine:
-    """One cell of the overview. `silent` hosts are those whose agents are not heard from."""
+def overview() -> list[Mapping[str, Any]]:
+    """Every cell: a query for its name, and one for its figures. Raises StoreUnavailable."""
+    known = cells.all_cells()
+    now = dt.datetime.now(dt.UTC)
+    rows = newest_of([cell.home for cell in known])
+    return [
+        {
+            "name": cell.name,
+            "state": cell.state,
+            "description": cell.description,
+            "datacenter": cell.datacenter,
+            "figures": row,
+            "health": _health(cell.state, row, now),
+        }
+        for cell, row in zip(known, rows, strict=True)
+    ]
 
-    cell: Cell
-    hosts: int
-    silent: int
-    not_enabled: int
-    claims: int
-    classes: Sequence[tuple[str, int]]
 
-
-def overview() -> list[CellLine]:
-    """Every cell. Raises StoreUnavailable."""
-    return [_line(cell) for cell in cells.all_cells()]
-
-
-def _line(cell: Cell) -> CellLine:
-    rows = list(read_shards(cell.home, "root_id, resource_class, heartbeat, root_heartbeat, state, claims"))
-    beating = heard(cell.home)
-    classes = Counter(row["resource_class"] for row in rows)
-    return CellLine(
-        cell,
-        hosts=len(rows),
-        silent=sum(1 for row in rows if mode_of(row) != ALWAYS and str(row["root_id"]) not in beating),
-        not_enabled=sum(1 for row in rows if row["state"] != "enabled"),
-        claims=sum(row["claims"] or 0 for row in rows),
-        classes=sorted(classes.items()),
-    )
+def _health(state: str, row: Mapping[str, Any] | None, now: dt.datetime) -> Mapping[str, str]:
+    """`level` is good, warn or bad; `text` says why."""
+    if row is None:
+        return {"level": "warn", "text": "no figures: no conductor keeps them"}
+    old = (now - dt.datetime.fromisoformat(row["at"])).total_seconds()
+    if old > OLD:
+        return {"level": "bad", "text": f"figures are {old:.0f} s old: no conductor keeps them"}
+    hosts = row["hosts"]
+    if hosts["all"] and hosts["silent"] >= hosts["all"]:
+        return {"level": "bad", "text": "no host is heard from"}
+    if hosts["silent"]:
+        return {"level": "warn", "text": f"{hosts['silent']} of {hosts['all']} hosts are silent"}
+    if state != "enabled":
+        return {"level": "warn", "text": f"the cell is {state}"}
+    if not hosts["all"]:
+        return {"level": "warn", "text": "no hosts yet"}
+    return {"level": "good", "text": "all hosts are heard from"}

@@ -9,31 +9,40 @@ from typing import Any
 from uuid import UUID
 
 from dashboard.apply import apply_image, host_of, remove
-from dashboard.types import Delta, State
+from dashboard.types import Delta, State, Vital
 from providers.find import read_cell
-from providers.heartbeat import HEARD, counts
+from providers.heartbeat import HEARD, counts, rhythm
 from providers.image import image_of
-from providers.records import Tree, tree_of
+from providers.records import Tree, aware, tree_of
 from providers.shards import all_shards
 from store.home import Home
 from store.session import READ, keyspace, read_many
 
 AT_ONCE = 64  # shards or trees read side by side
+LATE = 1.5  # intervals without a heartbeat
 
 
 def load(home: Home) -> State:
     """The whole cell. Raises StoreUnavailable."""
-    state = State(heard=heard(home))
+    state = State(vital=vital(home))
     images = read_cell(home)
-    state.hosts = {image["id"]: host_of(image, state.heard) for image in images}
+    state.hosts = {image["id"]: host_of(image, state.vital) for image in images}
     roots = {UUID(image["root"]) for image in images if image["claims"]}
     state.put(_from_records(state, home, roots))
     return state
 
 
-def heard(home: Home) -> set[str]:
-    """The roots whose agents are heard from now, shard by shard."""
-    return {str(row["provider_id"]) for row in read_shards(home, HEARD, "heartbeats") if counts(row)}
+def vital(home: Home) -> dict[str, Vital]:
+    """How the roots are now, shard by shard. Raises StoreUnavailable."""
+    late = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=LATE * rhythm(home).interval)
+    columns = f"{HEARD}, failed_builds, conflicts"
+    return {str(row["provider_id"]): _vital(row, late) for row in read_shards(home, columns, "heartbeats")}
+
+
+def _vital(row: Mapping[str, Any], late: dt.datetime) -> Vital:
+    alive, seen_at = counts(row), aware(row["seen_at"])
+    heard_at = seen_at.isoformat(timespec="seconds") if seen_at and (not alive or seen_at < late) else ""
+    return Vital(alive, heard_at, len(row["failed_builds"] or ()), len(row["conflicts"] or ()))
 
 
 def compare(state: State, home: Home) -> Delta:

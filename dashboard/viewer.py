@@ -3,11 +3,22 @@
 import asyncio
 import threading
 from collections import deque
+from typing import Protocol
 
 from dashboard.message import Message
 
 WAITING = 64  # messages that may wait for a slow reader; with one more it gets a new snapshot instead
 UNREAD = 32  # messages on the wire that a reader who acknowledges has not acknowledged, before the rest waits here
+
+
+class Audience(Protocol):
+    """Whoever is told: a connection, or a poll that waits."""
+
+    gone: bool
+
+    def offer(self, message: Message) -> None: ...
+
+    def restart(self) -> None: ...
 
 
 class Viewer:

@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.decorators import method_decorator
 
+from dashboard.message import units
 from dashboard.overview import overview as read_overview
 from dashboard.permit import refusal
 from providers import cells
@@ -68,7 +69,8 @@ def for_viewers(view: View) -> View:
 
 @for_viewers
 def overview(request: HttpRequest) -> HttpResponse:
-    return _page(request, "dashboard/overview.html", {"lines": read_overview(), "add_cell": _admin("cellrecord_add")})
+    said = {"lines": read_overview(), "units": units(), "add_cell": _admin("cellrecord_add")}
+    return _page(request, "dashboard/overview.html", said)
 
 
 @for_viewers
@@ -84,6 +86,7 @@ def cell(request: HttpRequest, name: str) -> HttpResponse:
         {
             "cell": found,
             "any_id": ANY_ID,
+            "paths": ("snapshot", "poll", "past", "figures", "events"),
             "links": {kind: _admin(f"{model}_change", ANY_ID, app) for kind, app, model in LINKED} if is_staff else {},
             "add_host": _admin("computerecord_add") if is_staff else "",
         },

@@ -2,7 +2,8 @@
 
     python docs/pictures.py http://127.0.0.1:8000 cell1 --password-file var/admin-password
 
-Writes docs/pictures/dashboard-light.png, dashboard-dark.png and phone.png; `--into` writes them elsewhere.
+Writes overview.png, dashboard-light.png, dashboard-dark.png, phone.png, drawer.png and time-line.png into
+docs/pictures/; `--into` writes them elsewhere. The time line is put back by a minute: something should have happened.
 """
 
 import argparse
@@ -14,10 +15,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 HERE = Path(__file__).resolve().parent
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PICTURES = (  # name, colour scheme, width, height, device pixels per CSS pixel
-    ("dashboard-light", "light", 1440, 1000, 1),
-    ("dashboard-dark", "dark", 1440, 1000, 1),
+    ("overview", "light", 1440, 700, 1),
+    ("dashboard-light", "light", 1440, 1130, 1),
+    ("dashboard-dark", "dark", 1440, 1130, 1),
+    ("drawer", "light", 1440, 1000, 1),
+    ("time-line", "dark", 1440, 1000, 1),
     ("phone", "light", 390, 844, 2),
 )
+MINUTE_AGO = 1000 - 1000 * 60 // 900  # of a slider that spans a quarter of an hour
 
 
 def main() -> int:
@@ -29,14 +34,33 @@ def main() -> int:
         for name, scheme, width, height, scale in PICTURES:
             path = options.into / f"{name}.png"
             page = _page(browser, scheme, width, height, scale)
-            _log_in(page, options.portal, options.user, password, f"/cells/{options.cell}/")
+            where = "/" if name == "overview" else f"/cells/{options.cell}/"
+            _log_in(page, options.portal, options.user, password, where)
             page.wait_for_selector('#badge[data-status="live"]')
-            page.wait_for_selector("#classes tr[data-host]")
-            page.wait_for_timeout(1800)  # until what just changed has faded
+            page.wait_for_timeout(2500)  # until figures are there
+            _go(page, name)
             page.screenshot(path=str(path))
             print(f"{path}: {path.stat().st_size // 1024} KiB")
         browser.close()
     return 0
+
+
+def _go(page: Page, name: str) -> None:
+    """To what the picture shows."""
+    if name == "drawer":
+        page.fill("#filter", "compute")
+        page.focus("#map")
+        for key in ("Home", "ArrowDown", "ArrowRight", "Enter"):
+            page.keyboard.press(key)
+        page.wait_for_selector("#drawer .facts code")
+        page.fill("#try-vcpus", "500")
+        page.press("#try-vcpus", "Enter")
+        page.wait_for_selector("#drawer .tester [role=status]:not(:empty)")
+        page.wait_for_timeout(1500)
+    elif name == "time-line":
+        page.locator("#when").fill(str(MINUTE_AGO))
+        page.wait_for_selector('#badge[data-status="past"]')
+        page.wait_for_timeout(500)
 
 
 def _options() -> argparse.Namespace:

@@ -23,7 +23,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 THREADS = 64  # requests at work at once in one process; more wait in line
 WAITING_THREADS = 256  # readers of events, who only wait: they must not stand in anybody's way
-WAITING_PATH = "/api/events"
+WAITING_PATHS = ("/api/events", "/live/poll/")
 
 
 class ThreadedHandler(ASGIHandler):
@@ -40,7 +40,7 @@ class ThreadedHandler(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        pool = self._waiting if scope["path"] == WAITING_PATH else self._working
+        pool = self._waiting if scope["path"].startswith(WAITING_PATHS) else self._working
         loop = asyncio.get_running_loop()
         # A client that goes away meanwhile changes nothing: what it asked for is done, and the answer is dropped.
         response = await loop.run_in_executor(pool, self._respond, scope, body)

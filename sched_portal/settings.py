@@ -138,7 +138,8 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# What others made comes by npm, at set-up; see assets/package.json.
+STATICFILES_DIRS = [BASE_DIR / "static", ("lib/uplot", BASE_DIR / "assets" / "node_modules" / "uplot" / "dist")]
 WHITENOISE_USE_FINDERS = True  # so that a test run and a first start need no collectstatic before them
 WHITENOISE_MAX_AGE = 3600
 
@@ -195,6 +196,8 @@ SCHEDULE_MAX_COUNT = integer("SCHEDULE_MAX_COUNT", 1000)
 HEADROOM_SECONDS = number("HEADROOM_SECONDS", 10.0)
 EXPORT_ROWS = integer("EXPORT_ROWS", 100_000)  # of a list, at most
 DASHBOARD_INTERVAL = number("DASHBOARD_INTERVAL", 0.25)
+DASHBOARD_RECORD = text("DASHBOARD_RECORD", "1") == "1"  # conductors keep every cell's figures and checkpoints
+TIMELINE_CHECKPOINT = number("TIMELINE_CHECKPOINT", 300.0)  # seconds between two checkpoints of a cell
 SIMULATED_HOSTS = integer("SIMULATED_HOSTS", 100)
 
 CHANNEL_LAYERS: dict[str, Any] = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Brings what the portal needs before its first line of Python can run: system packages, the Python environment and
-# Cassandra's jars. Idempotent, and quick when nothing is missing: each part is redone only when its input changed.
+# Brings what the portal needs before its first line of Python can run: system packages, the Python environment,
+# Cassandra's jars and the pages' scripts of others. Idempotent, and quick when nothing is missing: each part is redone
+# only when its input changed.
 #
 #   setup/bootstrap.sh        what `make run` needs
 #   setup/bootstrap.sh dev    what `make test` needs on top (test libraries, a Chromium)
@@ -69,6 +70,7 @@ missing_packages() {
     if [ ! -e "$lib/.pom" ] && ! command -v mvn >/dev/null; then echo maven; fi
     [ -x "$venv/bin/python" ] || find_python >/dev/null || echo python3 python3-venv
     command -v make >/dev/null || echo make
+    if ! assets_are_there && ! command -v npm >/dev/null; then echo npm; fi
     if [ "$kind" = dev ]; then
         if [ ! -e "$venv/.chromium" ] && ! find_chromium >/dev/null; then echo chromium; fi
     fi
@@ -129,6 +131,18 @@ bring_jars() {
     step "Cassandra's jars by Maven" copy_jars
 }
 
+assets_are_there() { [ "$(cat assets/node_modules/.installed 2>/dev/null)" = "$(cksum <assets/package-lock.json)" ]; }
+
+install_assets() {
+    (cd assets && npm ci --ignore-scripts --no-audit --no-fund)
+    cksum <assets/package-lock.json >assets/node_modules/.installed
+}
+
+# The chart library of the pages.
+bring_assets() {
+    assets_are_there || step "Scripts of others by npm" install_assets
+}
+
 # What the tests of the libvirt builder need: no other test does, so without it they are skipped and all else goes on.
 add_libvirt() {
     local missing="" include
@@ -163,4 +177,5 @@ bring_packages
 bring_python
 if [ "$kind" = dev ]; then bring_libvirt; fi
 bring_jars
+bring_assets
 if [ "$kind" = dev ] && [ ! -e "$venv/.chromium" ]; then touch "$venv/.chromium"; fi

@@ -2,7 +2,7 @@
 
 const version = new URL(import.meta.url).search;
 const { age, amounts, count, shortId } = await import(`./format.js${version}`);
-const { arrange, flash, make, setText } = await import(`./hosts.js${version}`);
+const { arrange, flash, make, setText } = await import(`./parts.js${version}`);
 
 const SHOWN = 100;
 

@@ -2,55 +2,16 @@
 
 const version = new URL(import.meta.url).search;
 const { byName, className, count, exact, number, title } = await import(`./format.js${version}`);
+const { Bar, arrange, flash, make, setText } = await import(`./parts.js${version}`);
 
 const PARTS = ["available", "claimed", "used", "total"];
 const A_PAGE = 300;
 const FLASHES = 60; // rows that may flash in one frame; a storm is not made better by fireworks
 
-export function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-// Puts exactly these elements into the parent, in this order, moving as few as possible.
-export function arrange(parent, elements) {
-  let at = parent.firstChild;
-  for (const element of elements) {
-    if (element === at) at = at.nextSibling;
-    else parent.insertBefore(element, at);
-  }
-  while (at) { const next = at.nextSibling; at.remove(); at = next; }
-}
-
-// A light behind the row that fades: its opacity is the compositor's work, so a busy page is not painted for it.
-export function flash(row) {
-  if (row.isConnected) row.animate([{ opacity: 1 }, { opacity: 0 }], { duration: 1400, easing: "ease-out", pseudoElement: "::before" });
-}
-
-// One element whose parts are a gradient: a change of it is painted, nothing is laid out.
-export class Bar {
-  constructor() {
-    this.element = make("span", { class: "bar", "aria-hidden": "true" });
-  }
-
-  draw({ capacity, used, claimed }) {
-    const whole = Math.max(capacity, used + claimed, 1);
-    const until = (value) => `${((100 * Math.max(0, value)) / whole).toFixed(1)}%`;
-    this.element.style.setProperty("--used-to", until(used));
-    this.element.style.setProperty("--claimed-to", until(used + claimed));
-    this.element.classList.toggle("over", used + claimed > capacity);
-  }
-}
-
 class Row {
-  constructor(host, units, link) {
-    this.name = make(link ? "a" : "span", link ? { href: link, tabindex: "0" } : {});
+  constructor(host, units, onOpen) {
+    this.name = make("button", { type: "button", class: "quiet", title: "Show this host" });
+    this.name.onclick = () => onOpen(host.id);
     this.where = make("small");
     this.state = make("span", { class: "pill" });
     this.alive = make("span", { class: "alive" });
@@ -75,7 +36,10 @@ class Row {
     return { name, unit, bar, cells };
   }
 
+  flash() { flash(this.element); }
+
   draw(host) {
+    this.host = host;
     setText(this.name, host.name);
     setText(this.where, [host.parent ? "child" : "", host.rack, host.zone].filter(Boolean).join(" · "));
     setText(this.state, host.state);
@@ -109,9 +73,9 @@ class Group {
   rows = new Map();
   shown = A_PAGE;
 
-  constructor(name, sample, units, onMore) {
-    this.name = name;
-    this.units = units;
+  constructor(name, sample, units, view, onMore) {
+    Object.assign(this, { name, units, view });
+    this.heads = new Map();
     this.total = make("p", { class: "hint" });
     this.bars = Object.keys(sample.amounts).map((amount) => this.#summary(amount));
     this.body = make("tbody", { role: "rowgroup" });
@@ -135,14 +99,32 @@ class Group {
 
   #head(sample) {
     const head = (text, of = {}) => make("th", { scope: "col", role: "columnheader", ...of }, text);
+    const sorts = (text, key, of = {}) => {
+      const button = make("button", { type: "button", class: "quiet sort", title: "Sort by this" }, text);
+      button.onclick = () => {
+        const now = this.view.get("sort"), first = key === "name" || key === "state" ? key : `-${key}`;
+        this.view.set({ sort: now === first ? (first.startsWith("-") ? key : `-${key}`) : first }, true);
+      };
+      const cell = head(button, of);
+      this.heads.set(key, cell);
+      return cell;
+    };
     const upper = make("tr", { role: "row" }, make("td", { colspan: "3", role: "cell", class: "corner" }));
-    const lower = make("tr", { role: "row" }, head("Host"), head("State"), head("Claims", { class: "number" }));
+    const lower = make("tr", { role: "row" }, sorts("Host", "name"), sorts("State", "state"), sorts("Claims", "claims", { class: "number" }));
     for (const name of Object.keys(sample.amounts)) {
       upper.append(head(title(name, this.units[name] ?? ""), { scope: "colgroup", colspan: "5", class: "amount" }));
       lower.append(head(make("span", { class: "unseen" }, "share"), { class: "bar" }));
-      for (const part of PARTS) lower.append(head(part === "available" ? "avail." : part, { class: "number" }));
+      for (const part of PARTS) lower.append(sorts(part === "available" ? "avail." : part, `${name}.${part}`, { class: "number" }));
     }
     return make("thead", { role: "rowgroup" }, upper, lower);
+  }
+
+  drawOrder() {
+    const by = this.view.get("sort");
+    for (const [key, cell] of this.heads) {
+      const way = by === key ? "ascending" : by === `-${key}` ? "descending" : null;
+      if (way) cell.setAttribute("aria-sort", way); else cell.removeAttribute("aria-sort");
+    }
   }
 
   drawTotals(hosts) {
@@ -161,79 +143,76 @@ class Group {
 
 export class HostTables {
   #groups = new Map();
-  #words = [];
 
-  constructor(place, state, links) {
-    this.place = place;
-    this.state = state;
-    this.links = links;
+  constructor(place, state, view, find, onOpen) {
+    Object.assign(this, { place, state, view, find, onOpen });
   }
 
-  filter(text) {
-    this.#words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    return this.draw({ all: true }, false);
-  }
-
-  // Draws what changed; returns how many hosts match the filter.
+  // Draws what changed, where the table is what is looked at.
   draw(changed, flashes = true) {
-    const byClass = grouped(this.state.hosts.values());
-    const touched = [...(changed.all ? this.state.hosts.keys() : changed.hosts)];
-    const flashing = flashes && !changed.all && touched.length <= FLASHES;
-    let arranging = changed.all;
-    for (const id of touched) arranging = this.#drawHost(id, flashing) || arranging;
-    for (const name of this.#groups.keys()) if (!byClass.has(name)) this.#groups.delete(name);
-    for (const [name, hosts] of byClass) this.#groups.get(name).drawTotals(hosts);
-    return arranging || this.#words.length ? this.#arrange(byClass) : this.state.hosts.size;
+    if (this.view.get("view") !== "table") return;
+    if (changed.all) this.#groups.clear();
+    const byClass = grouped([...this.state.hosts.values()].filter((host) => this.find.matches(host.id)));
+    const known = new Set([...this.#groups.values()].flatMap((one) => [...one.rows.keys()]));
+    this.#arrange(byClass);
+    const touched = [...changed.hosts].filter((id) => known.has(id));
+    if (flashes && touched.length <= FLASHES) for (const id of touched) this.#row(id)?.flash();
   }
 
-  // True when rows have to be arranged anew: the host came, went or changed its name.
-  #drawHost(id, flashing) {
+  #row(id) {
     const host = this.state.hosts.get(id);
-    if (!host) {
-      for (const one of this.#groups.values()) one.rows.delete(id);
-      return true;
-    }
-    let one = this.#groups.get(host.resource_class);
+    return host && this.#groups.get(host.resource_class)?.rows.get(id);
+  }
+
+  #group(name, sample) {
+    let one = this.#groups.get(name);
     if (!one) {
-      one = new Group(host.resource_class, host, this.state.units[host.resource_class] ?? {}, () => this.draw({ all: true }, false));
-      this.#groups.set(host.resource_class, one);
+      one = new Group(name, sample, this.state.units[name] ?? {}, this.view, () => this.draw({ all: false, hosts: new Set() }, false));
+      this.#groups.set(name, one);
     }
-    let row = one.rows.get(id);
-    const isNew = !row;
-    if (isNew) {
-      row = new Row(host, one.units, this.links(host.resource_class, host.id));
-      one.rows.set(id, row);
-    }
-    const renamed = !isNew && row.name.textContent !== host.name;
-    row.draw(host);
-    if (flashing) flash(row.element);
-    return isNew || renamed;
+    return one;
   }
 
   #arrange(byClass) {
-    let found = 0;
-    const names = [...this.#groups.keys()].sort((a, b) => order(a) - order(b) || byName(a, b));
+    for (const name of this.#groups.keys()) if (!byClass.has(name)) this.#groups.delete(name);
+    const names = [...byClass.keys()].sort((a, b) => order(a) - order(b) || byName(a, b));
     for (const name of names) {
-      const one = this.#groups.get(name);
-      const ids = new Set(byClass.get(name).map((host) => host.id));
+      const all = byClass.get(name), one = this.#group(name, all[0]);
+      const hosts = sorted(all, this.view.get("sort"));
+      one.drawTotals(hosts);
+      one.drawOrder();
+      const shown = hosts.slice(0, one.shown).map((host) => this.#drawn(one, host));
+      const ids = new Set(hosts.slice(0, one.shown).map((host) => host.id));
       for (const id of one.rows.keys()) if (!ids.has(id)) one.rows.delete(id);
-      const hosts = byClass.get(name).filter((host) => this.#matches(host)).sort((a, b) => byName(a.name, b.name));
-      found += hosts.length;
-      arrange(one.body, hosts.slice(0, one.shown).map((host) => one.rows.get(host.id).element));
-      one.element.hidden = hosts.length === 0;
+      arrange(one.body, shown);
       one.more.hidden = hosts.length <= one.shown;
       setText(one.more, `Show more (${count(Math.max(0, hosts.length - one.shown))} left)`);
     }
     arrange(this.place, names.map((name) => this.#groups.get(name).element));
-    return found;
   }
 
-  #matches(host) {
-    if (!this.#words.length) return true;
-    const text = [host.name, host.resource_class, className(host.resource_class), host.state, host.rack, host.zone,
-      host.alive ? "alive" : "silent", host.claims ? "claimed" : "", host.id].join(" ").toLowerCase();
-    return this.#words.every((word) => text.includes(word));
+  // Rows are kept by id; one whose host did not change is not touched.
+  #drawn(one, host) {
+    let row = one.rows.get(host.id);
+    if (!row) {
+      row = new Row(host, one.units, this.onOpen);
+      one.rows.set(host.id, row);
+    }
+    if (row.host !== host) row.draw(host);
+    return row.element;
   }
+}
+
+// What a table is sorted by: "name", "claims", or an amount and its part, as in "-vcpus.available"; "-": the largest first.
+function sorted(hosts, by) {
+  const key = by.replace(/^-/, ""), way = by.startsWith("-") ? -1 : 1;
+  const [amount, part] = key.split(".");
+  const value = {
+    name: null, state: (host) => `${host.alive ? 1 : 0} ${host.state}`, claims: (host) => host.claims,
+  }[key] ?? (part ? (host) => host.amounts[amount]?.[part === "total" ? "capacity" : part] ?? -1 : null);
+  const byNames = (a, b) => byName(a.name, b.name);
+  if (!value) return hosts.sort((a, b) => way * byNames(a, b));
+  return hosts.sort((a, b) => { const [x, y] = [value(a), value(b)]; return x < y ? -way : x > y ? way : byNames(a, b); });
 }
 
 const ORDER = ["compute", "baremetal", "block_storage", "network"];

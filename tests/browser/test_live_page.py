@@ -33,8 +33,8 @@ def release(portal: Any, claim_id: str) -> None:
     assert answer.status_code == 204, answer.text
 
 
-def open_cell(page: Page, portal: Any, cell: Cell) -> None:
-    page.goto(f"{portal.url}/cells/{cell.name}/")
+def open_cell(page: Page, portal: Any, cell: Cell, how: str = "") -> None:
+    page.goto(f"{portal.url}/cells/{cell.name}/{how}")
     expect(page.locator("#badge")).to_have_text("live")
 
 
@@ -51,6 +51,7 @@ def test_amounts_drop_and_come_back_without_a_reload(
     page.wait_for_url(f"{portal.url}/cells/{cell.name}/")
     expect(page.locator("#badge")).to_have_text("live")
     page.evaluate("window.neverReloaded = true")
+    page.click('[data-view-as="table"]')
     expect(amount(page, own, "available")).to_have_text("8")
 
     claim_id = schedule(portal, cell, 3)
@@ -71,7 +72,7 @@ def test_amounts_drop_and_come_back_without_a_reload(
 
 def test_the_page_outlives_the_portal(page: Page, portal: Any, cell: Cell, host: Host) -> None:
     own = host("rack1-host1", heartbeat="none")
-    open_cell(page, portal, cell)
+    open_cell(page, portal, cell, "?view=table")
     page.evaluate("window.neverReloaded = true")
     expect(amount(page, own, "available")).to_have_text("8")
 
@@ -91,7 +92,7 @@ def test_the_filter_and_the_keyboard(page: Page, portal: Any, cell: Cell, host: 
     for name in names:
         host(name, heartbeat="none")
     host("pool", resource_class="block_storage", amounts={"capacity_gb": 500}, heartbeat="none")
-    page.goto(f"{portal.url}/cells/{cell.name}/")
+    open_cell(page, portal, cell, "?view=table")
     rows = page.locator("tr[data-host]")
     expect(rows).to_have_count(4)
     page.keyboard.press("/")
@@ -109,7 +110,7 @@ def test_the_filter_and_the_keyboard(page: Page, portal: Any, cell: Cell, host: 
 def test_a_name_is_text_and_an_empty_cell_says_what_to_do(
     page: Page, portal: Any, cell: Cell, complaints: list[str]
 ) -> None:
-    page.goto(f"{portal.url}/cells/{cell.name}/")
+    page.goto(f"{portal.url}/cells/{cell.name}/?view=table")
     expect(page.locator("#no-hosts")).to_contain_text("run_agent")
     nasty = "<img src=x onerror=document.title='owned'>"
     register(NewProvider(name=nasty, cell=cell.name, resource_class="compute", properties={"cpu_arch": "x86_64"}))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.apply import apply, apply_image, hear
-from dashboard.types import Delta, State
+from dashboard.types import Delta, State, Vital
 from tests.rooms.dashboard.cast import content
 from tests.rooms.dashboard.ledger import Ledger
 
@@ -117,7 +117,9 @@ def test_heartbeats_change_only_who_fell_silent() -> None:
     ledger.create()
     state = fresh(ledger)
     root, child, other = (str(provider_id) for provider_id in ledger.providers)
-    state.put(hear(state, {root}))
+    state.put(hear(state, {root: Vital(True)}))
     assert [state.hosts[i]["alive"] for i in (root, child, other)] == [True, True, False]
-    assert hear(state, {root}) == Delta()
-    assert hear(state, {root, other}).hosts.keys() == {other}
+    assert hear(state, {root: Vital(True)}) == Delta()
+    assert hear(state, {root: Vital(True), other: Vital(True)}).hosts.keys() == {other}
+    late = hear(state, {root: Vital(True, "2026-01-01T00:00:00+00:00", 2, 1)})
+    assert [late.hosts[i]["failed_builds"] for i in (root, child)] == [2, 2]

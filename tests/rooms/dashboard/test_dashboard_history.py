@@ -11,7 +11,7 @@ import pytest
 from conductor import progress
 from conductor.release import release_claim
 from dashboard.apply import apply, hear
-from dashboard.snapshot import compare, heard, load
+from dashboard.snapshot import compare, load, vital
 from dashboard.types import Delta
 from events.tail import Follower, head_cursor
 from providers import projection
@@ -80,8 +80,8 @@ def test_stale_state_and_the_log_are_the_fresh_state(cell: Cell, host: Host, see
         rng.shuffle(events)
         for event in events:
             put(told, apply(state, event))
-        state.heard = heard(cell.home)
-        put(told, hear(state, state.heard))
+        state.vital = vital(cell.home)
+        put(told, hear(state, state.vital))
         page.put(told)
         return content(state) == expected
 
