@@ -81,9 +81,9 @@ export class Drawer {
     const rows = Object.entries(host.amounts).map(([name, amount]) => {
       const bar = new Bar();
       bar.draw(amount);
-      const cell = (value) => make("td", { class: `number${value < 0 ? " negative" : ""}` }, number(value, units[name]));
+      const cell = (value, bad = false) => make("td", { class: `number${bad ? " negative" : ""}` }, number(value, units[name]));
       return make("tr", {}, make("th", { scope: "row" }, title(name, units[name] ?? ""), bar.element),
-        cell(amount.total), cell(amount.capacity), cell(0 - amount.used), cell(0 - amount.claimed), cell(amount.available));
+        cell(amount.total), cell(amount.capacity), cell(0 - amount.used), cell(0 - amount.claimed), cell(amount.available, amount.available < 0));
     });
     this.sums.replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
   }

@@ -19,6 +19,7 @@ const SAYS = {
   "provider.created": "host registered", "provider.changed": "host changed", "provider.removed": "host removed", "provider.repaired": "view repaired",
   "provider.silent": "fell silent", "provider.heard": "is heard again", "cell.silent": "hosts fell silent at once", "cell.changed": "cell changed",
 };
+const CHANGES = { destroying: "to be destroyed", releasing: "to be released", active: "is active" };
 const KEY = "sched-feed";
 
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -29,7 +30,7 @@ export function describe(line, state) {
   const who = line.data.consumer ?? "";
   let what = SAYS[line.type] ?? line.type;
   if (line.type === "request.state") what = `request ${line.data.state}${line.data.reason ? `: ${line.data.reason.replaceAll("_", " ")}` : ""}${line.data.stage ? ` (${line.data.stage})` : ""}`;
-  if (line.type === "claim.changed" && line.data.state) what = `to be ${line.data.state}`;
+  if (line.type === "claim.changed" && line.data.state) what = CHANGES[line.data.state] ?? line.data.state;
   if (line.type === "cell.silent") what = `${count(line.data.hosts)} of ${count(line.data.of)} hosts fell silent at once`;
   const much = line.data.amounts && host ? amounts(negative(line.data.amounts), state.units[host.resource_class]) : "";
   return { where, who, what, much };

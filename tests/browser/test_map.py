@@ -105,7 +105,8 @@ def test_hosts_that_come_go_and_change_are_on_the_map(page: Page, portal: Any, c
     page.select_option("#group", "state")
     host("h2")
     expect(page.locator("#tiles")).to_have_attribute("data-tiles", "2")
-    change(own.id, read_provider(own.id)[1].state_version, Changes({"state": "draining", "state_reason": "test"}, {}, {}))
+    version = read_provider(own.id)[1].state_version
+    change(own.id, version, Changes({"state": "draining", "state_reason": "test"}, {}, {}))
     expect(page.locator('[data-figure="not enabled"] dd')).to_have_text("1")
     page.wait_for_timeout(300)
     assert "230 159 0" in pixels(page)
